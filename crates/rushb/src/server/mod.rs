@@ -1,0 +1,457 @@
+//! The server: sessions by client address, their timers, and who may send when.
+//! It opens no files; the application is asked for names and bytes by [`ServerEvent`]s.
+
+mod budget;
+mod config;
+mod event;
+mod limits;
+mod queue;
+mod session;
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use rudp_base::{Datagrams, Instant, Machine, Transmit};
+use slab::Slab;
+
+pub use self::config::ServerConfig;
+pub use self::event::{Limit, Outcome, Report, ServerEvent, SessionId};
+
+use self::budget::Budget;
+use self::limits::Addresses;
+use self::queue::Queue;
+use self::session::{Session, Stage, Ticket};
+use crate::cipher;
+use crate::sender::Answer;
+use crate::wire::{Kind, PACKET_LEN, Packet};
+
+/// A packet without answer is not taken to be in flight for longer than this, so that clients that
+/// died do not hold up the others while their timers run.
+const FLIGHT_TIME: Duration = Duration::from_millis(200);
+
+/// Where a session is kept.
+type Slot = usize;
+
+/// A RUSHB server as a [`Machine`].
+///
+/// ```
+/// use rudp_base::{Application, Instant};
+/// use rushb::{Server, ServerConfig, ServerEvent};
+///
+/// /// Serves the same text under every name.
+/// struct OneText(&'static [u8]);
+///
+/// impl Application<Server> for OneText {
+///     fn on_event(&mut self, now: Instant, server: &mut Server, event: ServerEvent) {
+///         match event {
+///             ServerEvent::Requested { session, .. } => {
+///                 server.accept(now, session, self.0.len() as u64);
+///             }
+///             ServerEvent::Wanted { session, offset, len } => {
+///                 let start = offset as usize;
+///                 server.supply(now, session, &self.0[start..start + len]);
+///             }
+///             ServerEvent::Ended { .. } | ServerEvent::Limited { .. } => {}
+///         }
+///     }
+/// }
+///
+/// let server = Server::new(ServerConfig::default());
+/// # let _ = (server, OneText(b"text"));
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    config: ServerConfig,
+    sessions: Slab<Session>,
+    by_peer: BTreeMap<SocketAddr, Slot>,
+    next_serial: u64,
+    /// Sessions whose client has not answered yet, and closed ones, by serial: oldest first.
+    unanswered: BTreeMap<u64, Slot>,
+    closed: BTreeMap<u64, Slot>,
+    /// Who has a \[DAT\] or \[FIN\] to send, and who a last \[FIN/ACK\].
+    ready: Queue<Slot>,
+    replies: Queue<Slot>,
+    /// At most one entry a session. An entry may be early: it is moved when it fires, not with
+    /// every packet.
+    timers: BTreeSet<(Instant, Slot)>,
+    budget: Budget,
+    addresses: Addresses,
+    events: VecDeque<ServerEvent>,
+    closing: bool,
+    ignored: u64,
+}
+
+impl Server {
+    /// A server without sessions.
+    pub fn new(config: ServerConfig) -> Self {
+        let budget = Budget::new(config.max_in_flight);
+        let capacity = config.max_sessions.saturating_mul(2);
+        let addresses =
+            Addresses::new(config.max_sessions_per_address, config.max_rate_per_address, capacity);
+        Self {
+            config,
+            sessions: Slab::new(),
+            by_peer: BTreeMap::new(),
+            next_serial: 1,
+            unanswered: BTreeMap::new(),
+            closed: BTreeMap::new(),
+            ready: Queue::default(),
+            replies: Queue::default(),
+            timers: BTreeSet::new(),
+            budget,
+            addresses,
+            events: VecDeque::new(),
+            closing: false,
+            ignored: 0,
+        }
+    }
+
+    /// Serves what `session` asked for: a resource of `len` bytes. False where the session is gone
+    /// or was answered before.
+    pub fn accept(&mut self, _now: Instant, session: SessionId, len: u64) -> bool {
+        let accepted = self.find(session).is_some_and(|found| found.accept(len));
+        if accepted {
+            self.go_on(session.slot);
+        }
+        accepted
+    }
+
+    /// Answers what `session` asked for with \[FIN\]. False where the session is gone or was
+    /// answered before.
+    pub fn refuse(&mut self, _now: Instant, session: SessionId) -> bool {
+        let refused = self.find(session).is_some_and(|found| found.refuse(Outcome::Refused));
+        if refused {
+            self.go_on(session.slot);
+        }
+        refused
+    }
+
+    /// Gives `session` the bytes it wanted. False where it is gone, and where the bytes are not as
+    /// many as were wanted or have no code under ENC: that ends the session.
+    pub fn supply(&mut self, now: Instant, session: SessionId, data: &[u8]) -> bool {
+        let Some(found) = self.find(session) else { return false };
+        if !found.supply(data) {
+            self.abandon(now, session);
+            return false;
+        }
+        self.go_on(session.slot);
+        true
+    }
+
+    /// Stops answering `session`: its client gives up by itself, and never takes what it has for
+    /// the whole. False where the session is gone.
+    pub fn abandon(&mut self, now: Instant, session: SessionId) -> bool {
+        let found = self.find(session).is_some_and(|found| found.stage != Stage::Closed);
+        if found {
+            self.end(now, session.slot, Outcome::Abandoned);
+        }
+        found
+    }
+
+    /// Ignores every \[GET\] from now on; sessions that are open go on.
+    pub fn close(&mut self) {
+        self.closing = true;
+    }
+
+    /// Drops every session at once.
+    pub fn interrupt(&mut self, now: Instant) {
+        while let Some((_, slot)) = self.by_peer.first_key_value() {
+            self.end(now, *slot, Outcome::Interrupted);
+        }
+    }
+
+    /// Sessions that are open. Those that only wait for a repeated \[FIN/ACK\] do not count.
+    pub fn open_sessions(&self) -> usize {
+        self.sessions.len() - self.closed.len()
+    }
+
+    /// Sessions that the server remembers, closed ones included.
+    pub fn remembered_sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Datagrams that were no packets, or that no session expected.
+    pub fn ignored(&self) -> u64 {
+        self.ignored
+    }
+
+    /// The system dropped datagrams because the socket's receive buffer was full: sends less at a
+    /// time for a while.
+    pub fn on_receive_drops(&mut self, now: Instant) {
+        self.budget.on_receive_drops(now);
+    }
+
+    fn find(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.sessions.get_mut(id.slot).filter(|session| session.id == id)
+    }
+
+    /// After a session has moved on: asks for what it wants, or queues it to send what it has.
+    fn go_on(&mut self, slot: Slot) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        if let Some((offset, len)) = session.wanted() {
+            self.events.push_back(ServerEvent::Wanted { session: session.id, offset, len });
+        } else if session.ticket.is_none() {
+            session.ticket = match session.stage {
+                Stage::Waiting => None,
+                Stage::Sending => Some(Ticket::Ready(self.ready.push(slot))),
+                Stage::Closed => Some(Ticket::Reply(self.replies.push(slot))),
+            };
+        }
+    }
+
+    /// Takes a session out of its queue.
+    fn unqueue(&mut self, slot: Slot) {
+        match self.sessions.get_mut(slot).and_then(|session| session.ticket.take()) {
+            Some(Ticket::Ready(ticket)) => self.ready.remove(ticket),
+            Some(Ticket::Reply(ticket)) => self.replies.remove(ticket),
+            None => {}
+        }
+    }
+
+    /// A session's packet is no longer in flight.
+    fn land(&mut self, slot: Slot, answered: bool) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        if core::mem::take(&mut session.in_flight) {
+            self.budget.on_left(answered);
+        }
+    }
+
+    /// Sets a session's timer to fire when it must, or before.
+    fn arm(&mut self, slot: Slot) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(at) = session.deadline(FLIGHT_TIME) else { return };
+        if let Some(armed) = session.armed {
+            if armed <= at {
+                return;
+            }
+            self.timers.remove(&(armed, slot));
+        }
+        session.armed = Some(at);
+        self.timers.insert((at, slot));
+    }
+
+    /// Forgets a session, and reports it unless it was closed before.
+    fn end(&mut self, now: Instant, slot: Slot, outcome: Outcome) {
+        self.unqueue(slot);
+        self.land(slot, false);
+        let Some(session) = self.sessions.try_remove(slot) else { return };
+        if let Some(armed) = session.armed {
+            self.timers.remove(&(armed, slot));
+        }
+        self.by_peer.remove(&session.id.peer);
+        self.unanswered.remove(&session.id.serial);
+        if self.closed.remove(&session.id.serial).is_none() {
+            self.report(now, &session, outcome);
+        }
+    }
+
+    fn report(&mut self, now: Instant, session: &Session, outcome: Outcome) {
+        self.addresses.release(now, session.id.peer.ip());
+        let report = session.progress.report(now);
+        self.events.push_back(ServerEvent::Ended { session: session.id, outcome, report });
+    }
+
+    fn on_datagram(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        local: Option<IpAddr>,
+        datagram: &[u8],
+    ) {
+        let Ok(packet) = Packet::parse(datagram) else {
+            self.ignored += 1;
+            return;
+        };
+        let opens = packet.header.kind == Kind::Get && packet.header.sequence == 1;
+        let slot = self.by_peer.get(&remote).copied();
+        let taken = match slot {
+            Some(slot) if !opens || !self.is_closed(slot) => self.on_answer(now, slot, &packet),
+            _ if opens && packet.is_intact() => {
+                // A closed session of that address ends its wait.
+                if let Some(slot) = slot {
+                    self.end(now, slot, Outcome::Delivered);
+                }
+                self.on_get(now, remote, local, &packet)
+            }
+            _ => false,
+        };
+        self.ignored += u64::from(!taken);
+    }
+
+    fn is_closed(&self, slot: Slot) -> bool {
+        self.sessions.get(slot).is_some_and(|session| session.stage == Stage::Closed)
+    }
+
+    /// Takes a \[GET\] that opens a session. False where a limit forbids it.
+    fn on_get(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        local: Option<IpAddr>,
+        packet: &Packet<'_>,
+    ) -> bool {
+        if let Err(limit) = self.admit(now, peer) {
+            self.events.push_back(ServerEvent::Limited { peer, limit });
+            return false;
+        }
+        let id = SessionId { peer, serial: self.next_serial, slot: self.sessions.vacant_key() };
+        self.next_serial += 1;
+        let options = packet.header.options;
+        let mut session = Session::new(now, id, local, options, &self.config);
+        let name = resource_name(packet);
+        if name.is_none() {
+            session.refuse(Outcome::BadName);
+        }
+        self.sessions.insert(session);
+        self.by_peer.insert(peer, id.slot);
+        self.unanswered.insert(id.serial, id.slot);
+        match name {
+            Some(name) => {
+                self.events.push_back(ServerEvent::Requested { session: id, name, options });
+            }
+            None => self.go_on(id.slot),
+        }
+        true
+    }
+
+    /// Makes room for one more session of `peer`, at the cost of closed sessions and of those
+    /// whose client never answered.
+    fn admit(&mut self, now: Instant, peer: SocketAddr) -> Result<(), Limit> {
+        if self.closing {
+            return Err(Limit::Closing);
+        }
+        self.addresses.admit(now, peer.ip())?;
+        if self.unanswered.len() >= self.config.max_unanswered.max(1) {
+            self.evict_unanswered(now);
+            self.events.push_back(ServerEvent::Limited { peer, limit: Limit::Unanswered });
+        }
+        if self.sessions.len() >= self.config.max_sessions.max(1) {
+            if let Some((_, oldest)) = self.closed.first_key_value() {
+                self.end(now, *oldest, Outcome::Delivered);
+            } else if !self.evict_unanswered(now) {
+                self.addresses.release(now, peer.ip());
+                return Err(Limit::Sessions);
+            }
+        }
+        Ok(())
+    }
+
+    fn evict_unanswered(&mut self, now: Instant) -> bool {
+        let Some((_, oldest)) = self.unanswered.first_key_value() else { return false };
+        self.end(now, *oldest, Outcome::Evicted);
+        true
+    }
+
+    /// Takes a packet for an open or closed session. False where it is none it expects.
+    fn on_answer(&mut self, now: Instant, slot: Slot, packet: &Packet<'_>) -> bool {
+        let Some(session) = self.sessions.get_mut(slot) else { return false };
+        let was_closed = session.stage == Stage::Closed;
+        if session.on_packet(now, packet) == Answer::Ignored {
+            return false;
+        }
+        if was_closed {
+            self.go_on(slot); // Its last packet once more.
+            return true;
+        }
+        let (serial, closed) = (session.id.serial, session.stage == Stage::Closed);
+        let due_later = session.sender.due().is_some_and(|due| due > now);
+        self.unanswered.remove(&serial);
+        self.unqueue(slot);
+        self.land(slot, true);
+        if closed {
+            self.on_closed(now, slot);
+        }
+        if due_later {
+            self.arm(slot); // A NAK that waits for its interval.
+        } else {
+            self.go_on(slot);
+        }
+        true
+    }
+
+    /// The client's \[FIN/ACK\] came: the session is over, and kept only to repeat its last packet.
+    fn on_closed(&mut self, now: Instant, slot: Slot) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        session.closed_until = now + self.config.closed_time();
+        let (id, outcome, report) = (session.id, session.outcome, session.progress.report(now));
+        self.closed.insert(id.serial, slot);
+        self.addresses.release(now, id.peer.ip());
+        self.events.push_back(ServerEvent::Ended { session: id, outcome, report });
+        self.arm(slot);
+    }
+
+    /// A session's timer fired: for what it must do now, or early.
+    fn on_timer(&mut self, now: Instant, slot: Slot) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        session.armed = None;
+        if session.stage == Stage::Closed && session.closed_until <= now {
+            return self.end(now, slot, Outcome::Delivered);
+        }
+        if session.in_flight && now >= session.sender.sent_at() + FLIGHT_TIME {
+            self.land(slot, false);
+        }
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let due = session.sender.due().is_some_and(|due| due <= now) && session.ticket.is_none();
+        if !due {
+            self.arm(slot);
+        } else if session.sender.is_exhausted() {
+            self.end(now, slot, Outcome::ClientGone);
+        } else {
+            session.sender.on_due();
+            self.land(slot, false);
+            self.go_on(slot);
+        }
+    }
+}
+
+impl Machine for Server {
+    type Event = ServerEvent;
+
+    fn handle(&mut self, now: Instant, datagrams: Datagrams<'_>) {
+        for datagram in datagrams.iter() {
+            self.on_datagram(now, datagrams.remote, datagrams.local, datagram);
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        while let Some((at, slot)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.timers.remove(&(at, slot));
+            self.on_timer(now, slot);
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
+        let packet = buffer.first_chunk_mut::<PACKET_LEN>()?;
+        let ready = || self.ready.first().filter(|_| self.budget.has_room());
+        let slot = self.replies.first().or_else(ready)?;
+        let session = self.sessions.get_mut(slot)?;
+        session.emit(now, packet);
+        let (peer, local) = (session.id.peer, session.local);
+        if session.stage == Stage::Sending {
+            session.in_flight = true;
+            self.budget.on_sent();
+        }
+        self.unqueue(slot);
+        self.arm(slot);
+        Some(Transmit { local, ..Transmit::single(peer, PACKET_LEN) })
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    fn poll_event(&mut self) -> Option<ServerEvent> {
+        self.events.pop_front()
+    }
+}
+
+/// The name in a \[GET\], where it is one: not empty, text, and without zero bytes inside.
+fn resource_name(packet: &Packet<'_>) -> Option<String> {
+    let mut name = packet.unpadded().to_vec();
+    if packet.header.options.encoding {
+        cipher::decode(&mut name).ok()?;
+    }
+    let name = String::from_utf8(name).ok()?;
+    (!name.is_empty() && !name.contains('\0')).then_some(name)
+}
