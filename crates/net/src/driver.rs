@@ -1,0 +1,209 @@
+//! [`Driver`]: the handle to a machine that runs on a socket, and the life of its thread.
+//! What the thread does, and how calls get in, is elsewhere.
+
+use std::any::Any;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle, ThreadId};
+
+use rudp_base::{Application, Instant, Machine};
+
+use crate::clock::Clock;
+use crate::shared::Shared;
+use crate::socket::Socket;
+use crate::stats::Stats;
+use crate::thread::run;
+
+/// How to make a [`Driver`].
+#[derive(Clone, Debug)]
+pub struct DriverOptions {
+    /// The thread's name, of which Linux shows the first 15 bytes.
+    pub name: String,
+    /// The clock of the machine; drivers that share one have comparable times.
+    pub clock: Clock,
+}
+
+impl Default for DriverOptions {
+    /// A thread named `rudp`, and a clock that starts now.
+    fn default() -> Self {
+        Self { name: "rudp".to_owned(), clock: Clock::new() }
+    }
+}
+
+/// A machine that runs on a socket: a cheap handle, of which there may be many.
+///
+/// One thread waits for datagrams and for the machine's timers. Any other thread may call the
+/// machine in between; what it then has to send leaves from the calling thread. When the last
+/// handle goes, the thread ends, and the socket is closed.
+///
+/// Calls to the machine and the application must not block: everybody else waits meanwhile. In a
+/// call from the driver (an event, say) only [`post`](Self::post) may be used; everything else here
+/// would wait for itself. An application that holds a handle of its own driver keeps it alive
+/// until [`shutdown`](Self::shutdown).
+pub struct Driver<M: Machine, A: Application<M>> {
+    thread: Arc<Thread<M, A>>,
+}
+
+impl<M: Machine, A: Application<M>> Clone for Driver<M, A> {
+    fn clone(&self) -> Self {
+        Self { thread: Arc::clone(&self.thread) }
+    }
+}
+
+/// What all handles share: when it goes, the thread has to.
+struct Thread<M: Machine, A: Application<M>> {
+    /// `None` once the parts have been taken out.
+    shared: Option<Arc<Shared<M, A>>>,
+    id: ThreadId,
+    state: Mutex<State>,
+}
+
+enum State {
+    Running(JoinHandle<io::Result<()>>),
+    Ended(Result<(), Arc<io::Error>>),
+}
+
+impl<M, A> Driver<M, A>
+where
+    M: Machine + Send + 'static,
+    A: Application<M> + Send + 'static,
+{
+    /// Starts to run `machine` on `socket`, with `application` on top.
+    ///
+    /// # Errors
+    ///
+    /// The system has no thread or file for it.
+    pub fn spawn(
+        machine: M,
+        application: A,
+        socket: Socket,
+        options: DriverOptions,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new(machine, application, socket, options.clock)?);
+        let own = Arc::clone(&shared);
+        let handle = thread::Builder::new().name(options.name).spawn(move || run(&own))?;
+        let id = handle.thread().id();
+        let state = Mutex::new(State::Running(handle));
+        Ok(Self { thread: Arc::new(Thread { shared: Some(shared), id, state }) })
+    }
+}
+
+impl<M: Machine, A: Application<M>> Driver<M, A> {
+    /// Calls the machine, waiting for its lock, and then sends from this thread what it has to
+    /// send. The driver's thread is woken only if it has to wait for less than before.
+    ///
+    /// After the driver has ended this still works, but timers do not fire and nothing is
+    /// received.
+    ///
+    /// # Panics
+    ///
+    /// If the machine or the application panics, or did so in an earlier call by anybody.
+    pub fn with<R>(&self, call: impl FnOnce(Instant, &mut M, &mut A) -> R) -> R {
+        self.shared().with(call)
+    }
+
+    /// As [`with`](Self::with) if the lock is free, else leaves the call to whoever holds it, who
+    /// makes it soon after. Calls of one thread are made in order, and none is lost.
+    ///
+    /// May be used in calls from the driver itself, and then always leaves the call.
+    ///
+    /// # Panics
+    ///
+    /// As [`with`](Self::with). A call that was left may panic in another thread.
+    pub fn post(&self, call: impl FnOnce(Instant, &mut M, &mut A) + Send + 'static) {
+        self.shared().post(call);
+    }
+
+    /// The address of the socket, with the port the system chose.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared().socket.local_addr()
+    }
+
+    /// The clock whose time the machine is told.
+    pub fn clock(&self) -> Clock {
+        self.shared().clock
+    }
+
+    /// What has been counted so far.
+    pub fn stats(&self) -> Stats {
+        self.shared().stats()
+    }
+
+    /// Tells the thread to end; it does so after the turn it is in. What the machine still has to
+    /// say should have been said in a [`with`](Self::with) before.
+    pub fn shutdown(&self) {
+        self.thread.stop();
+    }
+
+    /// Waits until the thread has ended, by [`shutdown`](Self::shutdown) or by an error. May be
+    /// called more than once, and gives the same each time.
+    ///
+    /// # Errors
+    ///
+    /// What made the thread end: the socket became useless, or the machine or application
+    /// panicked. [`Deadlock`](io::ErrorKind::Deadlock) if called from the thread itself.
+    pub fn join(&self) -> io::Result<()> {
+        self.thread.join()
+    }
+
+    /// Ends the driver, and gives back the machine and the application, if this is the last handle
+    /// and neither of them has panicked.
+    pub fn finish(self) -> Option<(M, A)> {
+        let mut thread = Arc::into_inner(self.thread)?;
+        thread.stop();
+        // Its error is of no interest: the parts are there all the same.
+        let _ = thread.join();
+        Arc::into_inner(thread.shared.take()?)?.into_parts()
+    }
+
+    fn shared(&self) -> &Shared<M, A> {
+        self.thread.shared.as_ref().expect("the parts are taken out of the last handle only")
+    }
+}
+
+impl<M: Machine, A: Application<M>> Thread<M, A> {
+    fn stop(&self) {
+        if let Some(shared) = &self.shared {
+            shared.stop.store(true, Ordering::Release);
+            shared.waker.wake();
+        }
+    }
+
+    fn join(&self) -> io::Result<()> {
+        if thread::current().id() == self.id {
+            return Err(io::ErrorKind::Deadlock.into());
+        }
+        // Several may wait: the first for the thread, the others for the first.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = Ok(());
+        let outcome = match std::mem::replace(&mut *state, State::Ended(ended)) {
+            State::Running(handle) => match handle.join() {
+                Ok(outcome) => outcome.map_err(Arc::new),
+                Err(panic) => Err(Arc::new(panic_error(panic.as_ref()))),
+            },
+            State::Ended(outcome) => outcome,
+        };
+        *state = State::Ended(outcome.clone());
+        outcome.map_err(|error| io::Error::new(error.kind(), error))
+    }
+}
+
+impl<M: Machine, A: Application<M>> Drop for Thread<M, A> {
+    fn drop(&mut self) {
+        self.stop();
+        // The thread itself may drop the last handle, and ends afterwards by itself.
+        let _ = self.join();
+    }
+}
+
+/// The error for a thread that ended with `panic`.
+fn panic_error(panic: &(dyn Any + Send)) -> io::Error {
+    let message = panic.downcast_ref::<&str>().copied();
+    let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    io::Error::other(format!(
+        "the driver's thread panicked: {}",
+        message.unwrap_or("without a message")
+    ))
+}

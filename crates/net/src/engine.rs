@@ -1,0 +1,179 @@
+//! [`Engine`]: what the driver's lock protects, a machine with everything that runs it but the
+//! socket. The lock itself, and the thread that waits, are elsewhere.
+
+use std::io;
+use std::time::Duration;
+
+use rudp_base::{Application, Datagrams, Instant, Machine};
+
+use crate::outbox::{Outbox, RETRY, Until};
+use crate::socket::Socket;
+use crate::stats::Stats;
+
+/// How often the system is asked for dropped datagrams, at most.
+const DROPS_INTERVAL: Duration = Duration::from_millis(10);
+
+/// What the driver's thread waits for, besides datagrams and being woken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wait {
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) writable: bool,
+}
+
+impl Wait {
+    /// Whether a thread that waits for `self` misses something of `other`.
+    fn misses(self, other: Self) -> bool {
+        let later = |deadline| self.deadline.is_none_or(|own| deadline < own);
+        (other.writable && !self.writable) || other.deadline.is_some_and(later)
+    }
+}
+
+/// The earlier of two deadlines, either of which may be missing.
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
+}
+
+/// A machine, its application, and the state of the loop that runs them.
+pub(crate) struct Engine<M, A> {
+    pub(crate) machine: M,
+    pub(crate) application: A,
+    pub(crate) stats: Stats,
+    outbox: Outbox,
+    /// What the thread waits for, or has been woken to look at.
+    wait: Wait,
+    /// The socket's counter of drops when it was last read, and when to read it next.
+    drops: u32,
+    next_drops: Instant,
+    /// Why no more can be sent; the thread ends with it.
+    failure: Option<io::Error>,
+}
+
+impl<M: Machine, A: Application<M>> Engine<M, A> {
+    pub(crate) fn new(machine: M, application: A) -> Self {
+        Self {
+            machine,
+            application,
+            stats: Stats::default(),
+            outbox: Outbox::new(),
+            wait: Wait::default(),
+            drops: 0,
+            next_drops: Instant::ZERO,
+            failure: None,
+        }
+    }
+
+    /// Gives received batches to the machine, and tells it the time if it asked for that.
+    pub(crate) fn handle<'a>(
+        &mut self,
+        now: Instant,
+        batches: impl Iterator<Item = Datagrams<'a>>,
+    ) {
+        for batch in batches {
+            self.stats.batches_in += 1;
+            self.stats.bytes_in += batch.data.len() as u64;
+            self.stats.datagrams_in += batch.data.len().div_ceil(batch.stride.max(1)).max(1) as u64;
+            self.machine.handle(now, batch);
+        }
+        if self.machine.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            self.machine.handle_timeout(now);
+        }
+    }
+
+    /// Tells the application of datagrams the system dropped, if it is time to ask.
+    pub(crate) fn check_drops(&mut self, now: Instant, socket: &Socket) {
+        if now < self.next_drops {
+            return;
+        }
+        self.next_drops = now + DROPS_INTERVAL;
+        if let Some(drops) = socket.receive_drops() {
+            let count = u64::from(drops.wrapping_sub(self.drops));
+            self.drops = drops;
+            if count > 0 {
+                self.stats.receive_drops += count;
+                self.application.on_receive_drops(now, &mut self.machine, count);
+            }
+        }
+    }
+
+    /// The socket has room for a batch that waits.
+    pub(crate) fn on_writable(&mut self) {
+        self.outbox.on_writable();
+    }
+
+    /// Takes the machine's events, and sends what it has to send.
+    pub(crate) fn flush(&mut self, now: Instant, socket: &Socket) {
+        let Self { machine, application, stats, outbox, failure, .. } = self;
+        let send = |transmit: &_, data: &_, sent: &mut _| socket.send(transmit, data, sent);
+        if let Err(error) = outbox.flush(now, machine, application, stats, send) {
+            *failure = Some(error);
+        }
+    }
+
+    /// What there is to wait for now.
+    fn next_wait(&self, now: Instant) -> Wait {
+        if self.failure.is_some() {
+            return Wait { deadline: Some(now), writable: false };
+        }
+        let timer = self.machine.poll_timeout();
+        match self.outbox.waits_until() {
+            None => Wait { deadline: timer, writable: false },
+            Some(Until::NextTurn) => Wait { deadline: Some(now), writable: false },
+            Some(Until::Time(time)) => Wait { deadline: Some(time), writable: false },
+            // A machine that could not send all may ask for the time again and again: not more
+            // often than a retry would.
+            Some(Until::Writable) => {
+                Wait { deadline: timer.map(|timer| timer.max(now + RETRY)), writable: true }
+            }
+        }
+    }
+
+    /// Whether the thread has to be woken, because it waits for less than there is now.
+    pub(crate) fn rearm(&mut self, now: Instant) -> bool {
+        let next = self.next_wait(now);
+        let misses = self.wait.misses(next);
+        if misses {
+            // The thread will look itself; nobody else needs to wake it for the same.
+            self.wait.deadline = earlier(self.wait.deadline, next.deadline);
+            self.wait.writable |= next.writable;
+        }
+        misses
+    }
+
+    /// What the thread is to wait for after its turn.
+    ///
+    /// It keeps an earlier deadline that it waited for before, even if the machine has none now.
+    /// In a conversation a retransmission timer is set and cleared with each message; to wake the
+    /// thread whenever it is set again would cost far more than one wake-up in vain per timeout.
+    ///
+    /// # Errors
+    ///
+    /// What made the socket useless.
+    pub(crate) fn plan(&mut self, now: Instant) -> io::Result<Wait> {
+        if let Some(error) = self.failure.take() {
+            return Err(error);
+        }
+        let next = self.next_wait(now);
+        let kept = self.wait.deadline.filter(|deadline| *deadline > now);
+        self.wait = Wait { deadline: earlier(kept, next.deadline), ..next };
+        Ok(self.wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(deadline: Option<u64>, writable: bool) -> Wait {
+        Wait { deadline: deadline.map(Instant::from_nanos), writable }
+    }
+
+    #[test]
+    fn only_what_comes_earlier_is_missed() {
+        assert!(wait(None, false).misses(wait(Some(1), false)));
+        assert!(wait(Some(2), false).misses(wait(Some(1), false)));
+        assert!(wait(Some(2), false).misses(wait(None, true)));
+        assert!(!wait(Some(1), false).misses(wait(Some(1), false)));
+        assert!(!wait(Some(1), true).misses(wait(Some(2), false)));
+        assert!(!wait(Some(1), false).misses(wait(None, false)));
+    }
+}

@@ -1,0 +1,238 @@
+//! [`Socket`]: a UDP socket that sends and receives batches without waiting.
+//! When to call it again after it had no room or nothing to give is the caller's business.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use quinn_udp::{EcnCodepoint, UdpSockRef, UdpSocketState};
+use rudp_base::{Ecn, Transmit};
+use socket2::{Domain, Protocol, Type};
+
+use crate::receive::ReceiveBuffers;
+use crate::{address, fault, split};
+
+/// How to make a [`Socket`].
+#[derive(Clone, Debug)]
+pub struct SocketOptions {
+    /// Whether the system may fragment datagrams larger than the path takes. `false` sets the
+    /// don't-fragment bit, which finding the path's size needs.
+    pub fragment: bool,
+    /// Bytes of the system's receive buffer.
+    pub receive_buffer: usize,
+    /// Bytes of the system's send buffer.
+    pub send_buffer: usize,
+    /// Whether other sockets may have the same address, and share what is sent to it.
+    pub reuse_port: bool,
+    /// Whether the system may segment and merge batches (GSO and GRO). `false` is for measuring
+    /// what they give.
+    pub offload: bool,
+}
+
+impl Default for SocketOptions {
+    /// Don't-fragment set, 4 MiB of buffer each way, an address of its own, offload.
+    fn default() -> Self {
+        Self {
+            fragment: false,
+            receive_buffer: 4 << 20,
+            send_buffer: 4 << 20,
+            reuse_port: false,
+            offload: true,
+        }
+    }
+}
+
+/// A UDP socket that sends and receives in batches, and never waits.
+///
+/// Bound to `[::]` it serves IPv4 as well; addresses of IPv4 are plain in both directions.
+pub struct Socket {
+    inner: socket2::Socket,
+    state: UdpSocketState,
+    local_addr: SocketAddr,
+    /// How many datagrams one call may send; 1 without offload.
+    max_segments: AtomicUsize,
+}
+
+impl Socket {
+    /// A socket bound to `address`; port 0 lets the system choose one.
+    ///
+    /// Warns in the log, once a process, naming the remedy, if the system grants smaller buffers than asked for.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system: the address is in use, is not of this machine, or is not permitted.
+    pub fn bind(address: SocketAddr, options: &SocketOptions) -> io::Result<Self> {
+        let socket =
+            socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() && address.ip().is_unspecified() {
+            socket.set_only_v6(false)?;
+        }
+        if options.reuse_port {
+            socket.set_reuse_port(true)?;
+        }
+        set_buffers(&socket, options)?;
+        socket.bind(&address.into())?;
+        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        #[cfg(target_os = "linux")]
+        set_linux_options(&socket, address, options)?;
+        let local_addr = socket
+            .local_addr()?
+            .as_socket()
+            .ok_or_else(|| io::Error::other("a UDP socket without an IP address"))?;
+        let max_segments = if options.offload { state.max_gso_segments() } else { 1 };
+        Ok(Self { inner: socket, state, local_addr, max_segments: AtomicUsize::new(max_segments) })
+    }
+
+    /// The address the socket is bound to, with the port the system chose.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Receives as many batches as are there and have room in `buffers`, with one call to the
+    /// system, and returns their number, at least 1. What was in `buffers` is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if nothing is there, else the system's. Some of
+    /// them are news of datagrams sent earlier, and the next call may succeed.
+    pub fn receive(&self, buffers: &mut ReceiveBuffers) -> io::Result<usize> {
+        buffers.fill(|slices, metas| self.state.recv(UdpSockRef::from(&self.inner), slices, metas))
+    }
+
+    /// Sends a batch, whose datagrams are the first `transmit.len` bytes of `data`, from byte
+    /// `sent` on (0 for a new batch).
+    ///
+    /// One call to the system sends them all where it can segment, and the batch fits into what it
+    /// segments at once. `sent` grows by what was sent, also if an error ends the call early: then
+    /// it says where to go on, so that no datagram is sent twice.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if the socket's buffer is full, else the
+    /// system's.
+    ///
+    /// # Panics
+    ///
+    /// If `data` is shorter than `transmit.len`.
+    pub fn send(&self, transmit: &Transmit, data: &[u8], sent: &mut usize) -> io::Result<()> {
+        // The system would refuse port 0 as invalid, and anybody can forge it as the sender's.
+        // Below, invalid arguments look like an old system, for which features are given up.
+        if transmit.remote.port() == 0 {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        let max_segments = self.max_segments.load(Ordering::Relaxed);
+        let result = self.send_split(transmit, data, sent, max_segments);
+        match result {
+            Err(error)
+                if max_segments > 1
+                    && transmit.count() > 1
+                    && fault::is_segmentation_fault(&error) =>
+            {
+                // Other errors may come from this batch's size or address, but this one says that
+                // the interface cannot do it at all.
+                if error.raw_os_error() == Some(libc::EIO) {
+                    self.max_segments.store(1, Ordering::Relaxed);
+                }
+                self.send_split(transmit, data, sent, 1)
+            }
+            result => result,
+        }
+    }
+
+    /// How many packets the system dropped, since the socket was made, because the receive buffer
+    /// was full; `None` where it does not tell. The counter is the system's, and wraps.
+    pub fn receive_drops(&self) -> Option<u32> {
+        #[cfg(target_os = "linux")]
+        return crate::sys::receive_drops(self.inner.as_fd());
+        #[cfg(not(target_os = "linux"))]
+        return None;
+    }
+
+    fn send_split(
+        &self,
+        transmit: &Transmit,
+        data: &[u8],
+        sent: &mut usize,
+        max_segments: usize,
+    ) -> io::Result<()> {
+        let v6 = self.local_addr.is_ipv6();
+        let map_ip = |ip: IpAddr| if v6 { address::mapped_ip(ip) } else { ip };
+        let destination = if v6 { address::mapped(transmit.remote) } else { transmit.remote };
+        let src_ip = transmit.local.map(map_ip);
+        let ecn = transmit.ecn.map(|ecn| match ecn {
+            Ecn::Ect0 => EcnCodepoint::Ect0,
+            Ecn::Ect1 => EcnCodepoint::Ect1,
+            Ecn::Ce => EcnCodepoint::Ce,
+        });
+        split::send_pieces(transmit, data, sent, max_segments, |contents| {
+            let segment_size = Some(transmit.stride);
+            let piece = quinn_udp::Transmit { destination, ecn, contents, segment_size, src_ip };
+            self.state.try_send(UdpSockRef::from(&self.inner), &piece)
+        })
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.as_fd()
+    }
+}
+
+fn set_buffers(socket: &socket2::Socket, options: &SocketOptions) -> io::Result<()> {
+    // Linux grants double of what is asked for, and says so, to make up for its own bookkeeping.
+    let factor = if cfg!(target_os = "linux") { 2 } else { 1 };
+    // Where a limit is exceeded, some systems give what they can and others refuse: either way
+    // the size afterwards tells.
+    let _ = socket.set_recv_buffer_size(options.receive_buffer);
+    let got = socket.recv_buffer_size()? / factor;
+    if got < options.receive_buffer {
+        static WARNED: Once = Once::new();
+        WARNED.call_once(|| warn_small("receive", "rmem_max", got, options.receive_buffer));
+    }
+    let _ = socket.set_send_buffer_size(options.send_buffer);
+    let got = socket.send_buffer_size()? / factor;
+    if got < options.send_buffer {
+        static WARNED: Once = Once::new();
+        WARNED.call_once(|| warn_small("send", "wmem_max", got, options.send_buffer));
+    }
+    Ok(())
+}
+
+fn warn_small(which: &str, limit: &str, got: usize, asked: usize) {
+    tracing::warn!(
+        got,
+        asked,
+        "the system granted a smaller {which} buffer than asked for, which may cost packets at \
+         high rates; to allow it: sysctl -w net.core.{limit}={asked}"
+    );
+}
+
+/// Corrects what `UdpSocketState::new` has set for every socket alike.
+#[cfg(target_os = "linux")]
+fn set_linux_options(
+    socket: &socket2::Socket,
+    address: SocketAddr,
+    options: &SocketOptions,
+) -> io::Result<()> {
+    use rustix::net::sockopt;
+
+    use crate::sys::set_option;
+
+    if options.fragment {
+        sockopt::set_ip_mtu_discover(socket, sockopt::Ipv4PathMtuDiscovery::DONT)?;
+        if address.is_ipv6() {
+            sockopt::set_ipv6_mtu_discover(socket, sockopt::Ipv6PathMtuDiscovery::DONT)?;
+            set_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, 0)?;
+        }
+    }
+    if !options.offload {
+        // A system without the option does not merge either.
+        let _ = set_option(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO, 0);
+    }
+    // Nobody reads the system's timestamps, and as long as any socket asks for them it takes one
+    // of every packet it receives.
+    let _ = set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 0);
+    Ok(())
+}
