@@ -1,0 +1,263 @@
+//! Tests of the whole pipeline: order of the impairments, statistics, and laws for any
+//! configuration. The algorithms of single impairments are tested beside them.
+
+use core::time::Duration;
+
+use proptest::prelude::*;
+use rudp_base::Seed;
+
+use super::*;
+use crate::{Action, BurstLoss, Corruption, Fault};
+
+const MS: Duration = Duration::from_millis(1);
+
+fn link(config: LinkConfig) -> Link {
+    Link::new(config, Seed::from_u64(1).public_stream("link"))
+}
+
+fn at(micros: u64) -> Instant {
+    Instant::from_nanos(micros * 1_000)
+}
+
+/// Offers a packet of `size` bytes, and returns its fate and arrivals.
+fn offer(link: &mut Link, now: Instant, size: usize) -> (Fate, Vec<Instant>) {
+    let mut arrivals = Vec::new();
+    let fate = link.offer(now, &mut vec![0; size], None, |delivery| arrivals.push(delivery.at));
+    (fate, arrivals)
+}
+
+const PLAIN: Fate =
+    Fate::Delivered { copies: 1, corrupted: false, reordered: false, ce_marked: false };
+
+#[test]
+fn the_default_is_perfect() {
+    let mut link = link(LinkConfig::default());
+    for micros in 0..100 {
+        assert_eq!(offer(&mut link, at(micros), 1_000), (PLAIN, vec![at(micros)]));
+    }
+    let stats = LinkStats {
+        offered: 100,
+        offered_bytes: 100_000,
+        delivered: 100,
+        delivered_bytes: 100_000,
+        queued: 100,
+        ..LinkStats::default()
+    };
+    assert_eq!(*link.stats(), stats);
+}
+
+#[test]
+fn each_cause_of_a_drop_is_told_and_counted() {
+    let config = LinkConfig {
+        mtu: Some(1_000),
+        queue_packets: Some(1),
+        ..LinkConfig::default().rate(8_000_000)
+    };
+    let mut link = link(config);
+    link.set_script(vec![Fault::drop(1)]);
+    let dropped = |cause| (Fate::Dropped(cause), vec![]);
+    assert_eq!(offer(&mut link, at(0), 72), dropped(DropCause::Script));
+    link.set_partitioned(true);
+    assert_eq!(offer(&mut link, at(0), 72), dropped(DropCause::Partition));
+    link.set_partitioned(false);
+    assert_eq!(offer(&mut link, at(0), 973), dropped(DropCause::Mtu));
+    assert_eq!(offer(&mut link, at(0), 972), (PLAIN, vec![at(1_000)]));
+    assert_eq!(offer(&mut link, at(999), 72), dropped(DropCause::Queue));
+    link.config_mut().loss = 1.0;
+    assert_eq!(offer(&mut link, at(1_000), 72), dropped(DropCause::Loss));
+    link.config_mut().loss = 0.0;
+    // The lost packet has used the link until 1,100, and is alone in the queue.
+    link.config_mut().queue_packets = None;
+    assert_eq!(offer(&mut link, at(1_050), 72), (PLAIN, vec![at(1_200)]));
+    let LinkStats { dropped_script, dropped_partition, dropped_mtu, .. } = *link.stats();
+    let LinkStats { dropped_queue, dropped_loss, .. } = *link.stats();
+    assert_eq!([dropped_script, dropped_partition, dropped_mtu], [1; 3]);
+    assert_eq!([dropped_queue, dropped_loss], [1; 2]);
+    assert_eq!(link.stats().queue_delay_max, Duration::from_micros(50));
+    assert_eq!(link.stats().queue_delay_mean(), Duration::from_nanos(50_000 / 3));
+}
+
+#[test]
+fn only_capable_packets_are_marked() {
+    let mut link =
+        link(LinkConfig { ce_threshold: Some(0), ..LinkConfig::default().rate(8_000_000) });
+    let mut marks = Vec::new();
+    for ecn in [Some(Ecn::Ect0), Some(Ecn::Ect0), Some(Ecn::Ect1), None, Some(Ecn::Ce)] {
+        link.offer(at(0), &mut [0; 100], ecn, |delivery| marks.push(delivery.ecn));
+    }
+    assert_eq!(marks, [Some(Ecn::Ect0), Some(Ecn::Ce), Some(Ecn::Ce), None, Some(Ecn::Ce)]);
+    assert_eq!(link.stats().ce_marked, 2);
+}
+
+#[test]
+fn scripted_faults_are_exact() {
+    let mut link = link(LinkConfig::delay(MS));
+    link.set_script(vec![
+        Fault::new(2, Action::Duplicate),
+        Fault::new(3, Action::Delay(MS * 5)),
+        Fault::new(4, Action::FlipBit(8)),
+    ]);
+    let mut arrivals = Vec::new();
+    for number in 1..=5 {
+        link.offer(at(0), &mut [number, 0], None, |delivery| {
+            arrivals.push((delivery.at, delivery.bytes.to_vec()));
+        });
+    }
+    let ms = at(1_000);
+    let expected =
+        [(ms, [1, 0]), (ms, [2, 0]), (ms, [2, 0]), (at(6_000), [3, 0]), (ms, [4, 1]), (ms, [5, 0])];
+    assert_eq!(arrivals, expected.map(|(at, bytes)| (at, bytes.to_vec())));
+    let LinkStats { duplicated, reordered, corrupted, .. } = *link.stats();
+    assert_eq!([duplicated, reordered, corrupted], [1; 3]);
+}
+
+#[test]
+fn random_impairments_have_their_rates() {
+    let mut link = link(LinkConfig {
+        loss: 0.02,
+        corrupt: 0.05,
+        duplicate: 0.03,
+        reorder: 0.04,
+        reorder_by: MS,
+        ..LinkConfig::default()
+    });
+    let mut flipped = 0;
+    for micros in 0..100_000 {
+        link.offer(at(micros), &mut [0; 50], None, |delivery| {
+            flipped += delivery.bytes.iter().map(|byte| byte.count_ones()).sum::<u32>();
+        });
+    }
+    let stats = link.stats();
+    assert!((1_850..2_150).contains(&stats.dropped_loss), "{stats:?}");
+    assert!((4_650..5_150).contains(&stats.corrupted), "{stats:?}");
+    assert!((2_750..3_150).contains(&stats.duplicated), "{stats:?}");
+    assert!((3_750..4_250).contains(&stats.reordered), "{stats:?}");
+    assert!(u64::from(flipped) >= stats.corrupted);
+}
+
+#[test]
+fn a_faster_link_does_not_let_packets_overtake() {
+    let mut link = link(LinkConfig::delay(MS * 100));
+    assert_eq!(offer(&mut link, at(0), 10).1, [at(100_000)]);
+    link.config_mut().delay = MS;
+    assert_eq!(offer(&mut link, at(10), 10).1, [at(100_000)]);
+    assert_eq!(offer(&mut link, at(200_000), 10).1, [at(201_000)]);
+}
+
+#[test]
+fn switching_one_impairment_on_leaves_the_dice_of_the_others() {
+    let losses = |config: LinkConfig| -> Vec<bool> {
+        let mut link = link(config);
+        (0..1_000)
+            .map(|micros| offer(&mut link, at(micros), 9).0 == Fate::Dropped(DropCause::Loss))
+            .collect()
+    };
+    let alone = LinkConfig { loss: 0.1, ..LinkConfig::default() };
+    let certain = LinkConfig { duplicate: 1.0, mtu: Some(99), ..alone.clone() }.rate(1_000_000_000);
+    assert_eq!(losses(alone), losses(certain));
+}
+
+fn probability() -> impl Strategy<Value = f64> {
+    prop_oneof![Just(0.0), 0.0..0.5_f64]
+}
+
+fn duration() -> impl Strategy<Value = Duration> {
+    prop_oneof![Just(Duration::ZERO), (0..20_000_u64).prop_map(Duration::from_micros)]
+}
+
+prop_compose! {
+    fn burst()(enter in probability(), leave in 0.1..1.0_f64, bad_loss in probability())
+        -> BurstLoss
+    {
+        BurstLoss { enter, leave, good_loss: 0.0, bad_loss }
+    }
+}
+
+prop_compose! {
+    /// Any link that keeps the order.
+    fn orderly()(
+        rate in prop::option::of(1_000..1_000_000_000_u64),
+        queue_bytes in prop::option::of(0..100_000_usize),
+        queue_packets in prop::option::of(0..50_usize),
+        burst_loss in prop::option::of(burst()),
+        (loss, corrupt, duplicate) in (probability(), probability(), probability()),
+        (delay, jitter) in (duration(), duration()),
+        longest in 0..20_usize,
+    ) -> LinkConfig {
+        LinkConfig {
+            rate, queue_bytes, queue_packets, burst_loss, loss, corrupt, duplicate, delay, jitter,
+            corruption: Corruption::Noise { longest },
+            mtu: Some(1_500),
+            ..LinkConfig::default()
+        }
+    }
+}
+
+/// Pauses in microseconds and sizes in bytes.
+fn traffic() -> impl Strategy<Value = Vec<(u64, usize)>> {
+    prop::collection::vec((0..2_000_u64, 0..1_600_usize), 1..200)
+}
+
+/// Offers all the traffic: the arrivals with their sizes, in the order of the offers.
+fn arrivals(link: &mut Link, traffic: &[(u64, usize)]) -> Vec<(Instant, Instant, usize)> {
+    let mut arrivals = Vec::new();
+    let mut now = Instant::ZERO;
+    for &(pause, size) in traffic {
+        now += Duration::from_micros(pause);
+        link.offer(now, &mut vec![0; size], None, |delivery| {
+            arrivals.push((now, delivery.at, delivery.bytes.len()));
+        });
+    }
+    arrivals
+}
+
+proptest! {
+    #[test]
+    fn nothing_arrives_early_or_out_of_order(config in orderly(), traffic in traffic()) {
+        let mut link = link(config.clone());
+        let arrivals = arrivals(&mut link, &traffic);
+        prop_assert!(arrivals.iter().all(|(sent, at, _)| *at >= *sent + config.delay));
+        prop_assert!(arrivals.is_sorted_by_key(|(_, at, _)| *at));
+    }
+
+    #[test]
+    fn packets_are_conserved(
+        config in orderly(),
+        reorder in probability(),
+        reorder_by in duration(),
+        traffic in traffic(),
+    ) {
+        let mut link = link(LinkConfig { reorder, reorder_by, jitter_reorders: true, ..config });
+        let arrived = arrivals(&mut link, &traffic).len() as u64;
+        let stats = link.stats();
+        prop_assert_eq!(stats.offered, traffic.len() as u64);
+        prop_assert_eq!(stats.delivered, arrived);
+        prop_assert_eq!(stats.offered + stats.duplicated, stats.delivered + stats.dropped());
+    }
+
+    #[test]
+    fn the_rate_is_never_exceeded(rate in 1_000..1_000_000_000_u64, traffic in traffic()) {
+        let mut link = link(LinkConfig::default().rate(rate));
+        let arrivals = arrivals(&mut link, &traffic);
+        // Between any two arrivals there was time for all packets after the first.
+        let mut bits = 0;
+        let (_, first, _) = arrivals[0];
+        for (_, at, size) in &arrivals[1..] {
+            bits += (*size as u128 + 28) * 8;
+            let nanos = u128::from(at.as_nanos() - first.as_nanos());
+            prop_assert!(nanos * u128::from(rate) >= bits * 1_000_000_000);
+        }
+    }
+
+    #[test]
+    fn the_queue_has_its_limit(limit in 0..20_000_usize, traffic in traffic()) {
+        let rate = 8_000_000;
+        let config = LinkConfig { queue_bytes: Some(limit), ..LinkConfig::default() }.rate(rate);
+        let mut link = link(config);
+        for (sent, at, size) in arrivals(&mut link, &traffic) {
+            // A byte takes a microsecond; an idle link takes any packet.
+            let most = limit.max(size + 28) as u64;
+            prop_assert!(at - sent <= Duration::from_micros(most));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Seeds of tests: many in a row, and one again after a failure, told how on standard error.
+//! What is drawn from a seed is not decided here.
+
+use core::ops::Range;
+use std::env;
+use std::thread;
+
+/// The environment variable that chooses one seed.
+pub const SEED_VARIABLE: &str = "RUDP_SEED";
+
+/// Calls `run` for each seed in `range`, or only for the one in the environment variable
+/// `RUDP_SEED` where it is set. If `run` panics, the seed and the command that replays it are
+/// printed.
+///
+/// This is the only place of the crate that looks at the system: the seed of a failure comes from a
+/// person, who can reach a test only by its environment. A [`World`](crate::World) never looks.
+///
+/// # Panics
+///
+/// Where `run` does, and where `RUDP_SEED` is not a number.
+pub fn seeds(range: Range<u64>, mut run: impl FnMut(u64)) {
+    let chosen = env::var(SEED_VARIABLE).ok().map(|text| match text.parse() {
+        Ok(seed) => seed,
+        Err(error) => panic!("{SEED_VARIABLE} is {text:?}: {error}"),
+    });
+    let mut run_guarded = |seed| {
+        let _guard = ReplayHint(seed);
+        run(seed);
+    };
+    match chosen {
+        Some(seed) => run_guarded(seed),
+        None => range.for_each(run_guarded),
+    }
+}
+
+/// Prints how to replay `seed`, if dropped by a panic.
+struct ReplayHint(u64);
+
+impl Drop for ReplayHint {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("{}", replay(self.0));
+        }
+    }
+}
+
+/// The command that replays the current test with `seed`.
+pub(crate) fn replay(seed: u64) -> String {
+    // The test harness names each test's thread after the test.
+    let test = thread::current().name().filter(|name| *name != "main").map(str::to_owned);
+    let test = test.unwrap_or_else(|| "<test>".to_owned());
+    format!("replay: {SEED_VARIABLE}={seed} cargo test {test}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_seed_has_its_turn() {
+        let mut seen = Vec::new();
+        seeds(3..6, |seed| seen.push(seed));
+        if env::var(SEED_VARIABLE).is_err() {
+            assert_eq!(seen, [3, 4, 5]);
+        }
+    }
+
+    #[test]
+    fn the_replay_names_the_test() {
+        let hint = replay(7);
+        assert!(hint.starts_with("replay: RUDP_SEED=7 cargo test "), "{hint}");
+    }
+}

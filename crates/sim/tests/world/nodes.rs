@@ -1,0 +1,141 @@
+//! Addresses of nodes: rebinding, aliases, chosen sources, forged packets, death.
+
+use rudp_base::Transmit;
+use rudp_sim::{LinkConfig, World};
+
+use crate::machines::{Count, MS, Peer, address, millis, world_of};
+
+#[test]
+fn a_ball_goes_there_and_back() {
+    let mut world = World::new(1);
+    let alice = world.add(address(1), Peer::default(), Count::default());
+    let bob = world.add(address(2), Peer::echo(), Count::default());
+    world.connect(alice, bob, LinkConfig::delay(MS * 10));
+    world.with(alice, |_, peer, _| peer.send(address(2), b"ball"));
+    assert!(world.run_until_idle(millis(1_000)));
+    assert_eq!(world.now(), millis(20));
+    assert_eq!(world.machine(alice).datagrams(), [b"ball"]);
+    assert_eq!((world.application(alice).0, world.application(bob).0), (1, 1));
+    let received = &world.machine(bob).inbox[0];
+    assert_eq!((received.remote, received.local), (address(1), Some(address(2).ip())));
+    assert_eq!(received.at, millis(10));
+}
+
+#[test]
+fn a_rebound_node_sends_from_and_is_reached_at_its_new_address_only() {
+    let (mut world, [alice, bob]) = world_of(1);
+    let (there, _) = world.connect(alice, bob, LinkConfig::delay(MS * 10));
+    world.with(alice, |_, peer, _| peer.send(address(2), b"1"));
+    world.with(bob, |_, peer, _| peer.send(address(1), b"on its way"));
+    world.rebind(alice, address(9));
+    assert_eq!(world.address(alice), address(9));
+    world.with(alice, |_, peer, _| peer.send(address(2), b"2"));
+    world.with(bob, |_, peer, _| peer.send(address(1), b"to the old"));
+    world.with(bob, |_, peer, _| peer.send(address(9), b"to the new"));
+    assert!(world.run_until_idle(millis(1_000)));
+    let remotes: Vec<_> = world.machine(bob).inbox.iter().map(|r| r.remote).collect();
+    assert_eq!(remotes, [address(1), address(9)]);
+    assert_eq!(world.machine(alice).datagrams(), [b"to the new"]);
+    assert_eq!(world.link(there).stats().offered, 2, "the route follows the node");
+}
+
+#[test]
+fn answers_leave_from_the_address_they_were_asked_at() {
+    let mut world = World::new(1);
+    let alice = world.add(address(1), Peer::default(), Count::default());
+    let bob = world.add(address(2), Peer::echo(), Count::default());
+    world.alias(bob, address(3));
+    world.with(alice, |_, peer, _| {
+        peer.send(address(2), b"first");
+        peer.send(address(3), b"second");
+    });
+    assert!(world.run_until_idle(millis(1)));
+    let remotes: Vec<_> = world.machine(alice).inbox.iter().map(|r| r.remote).collect();
+    assert_eq!(remotes, [address(2), address(3)]);
+}
+
+#[test]
+fn a_chosen_source_that_is_gone_becomes_the_first() {
+    let (mut world, [alice, bob]) = world_of(1);
+    world.rebind(alice, address(9));
+    world.with(alice, |_, peer, _| {
+        let local = Some(address(1).ip());
+        let transmit = Transmit { local, ..Transmit::single(address(2), 1) };
+        peer.outbox.push_back((transmit, vec![1]));
+    });
+    world.run_until_idle(millis(1));
+    assert_eq!(world.machine(bob).inbox[0].remote, address(9));
+}
+
+#[test]
+fn a_forged_packet_needs_no_sender_and_no_link() {
+    let (mut world, [alice, bob]) = world_of(1);
+    world.set_partitioned(alice, bob, true);
+    world.inject(address(66), bob, b"boo");
+    world.run_until_idle(millis(1));
+    let received = &world.machine(bob).inbox[0];
+    assert_eq!((received.remote, received.datagrams[0].as_slice()), (address(66), &b"boo"[..]));
+    assert_eq!(world.packets_sent(), 0);
+}
+
+#[test]
+fn a_killed_node_gets_nothing_and_leaves_its_address_to_a_successor() {
+    let (mut world, [alice, bob]) = world_of(1);
+    world.connect(alice, bob, LinkConfig::delay(MS));
+    world.with(alice, |_, peer, _| peer.send(address(2), b"1"));
+    world.run_until(millis(5));
+    world.with(alice, |_, peer, _| peer.send(address(2), b"2"));
+    world.kill(bob);
+    world.run_until(millis(10));
+    let heir = world.add(address(2), Peer::default(), Count::default());
+    world.with(alice, |_, peer, _| peer.send(address(2), b"3"));
+    assert!(world.run_until_idle(millis(20)));
+    assert_eq!(world.machine(bob).datagrams(), [b"1"]);
+    assert_eq!(world.machine(heir).datagrams(), [b"3"]);
+}
+
+#[test]
+#[should_panic(expected = "10.0.0.2:4002 is taken")]
+fn an_address_has_one_node() {
+    let (mut world, [alice, _]) = world_of(1);
+    world.alias(alice, address(2));
+}
+
+#[test]
+fn a_batch_is_split_and_coalesced_again() {
+    for coalesce in [false, true] {
+        let (mut world, [alice, bob]) = world_of(1);
+        world.set_coalesce(coalesce);
+        world.with(alice, |_, peer, _| {
+            let transmit = Transmit { stride: 4, ..Transmit::single(address(2), 10) };
+            peer.outbox.push_back((transmit, b"aaaabbbbcc".to_vec()));
+            // A shorter datagram ends a batch, and an empty one is a batch of its own.
+            peer.send(address(2), b"dddd");
+            peer.send(address(2), b"");
+        });
+        world.run_until_idle(millis(1));
+        let inbox = &world.machine(bob).inbox;
+        let batches: Vec<usize> = inbox.iter().map(|received| received.datagrams.len()).collect();
+        let expected: &[usize] = if coalesce { &[3, 1, 1] } else { &[1; 5] };
+        assert_eq!(batches, expected);
+        let all: [&[u8]; 5] = [b"aaaa", b"bbbb", b"cc", b"dddd", b""];
+        assert_eq!(world.machine(bob).datagrams(), all);
+        assert_eq!(world.packets_sent(), 5);
+    }
+}
+
+#[test]
+fn only_packets_of_one_sender_and_time_are_coalesced() {
+    let (mut world, [alice, bob, carol]) = world_of(1);
+    world.set_coalesce(true);
+    world.connect(alice, carol, LinkConfig::delay(MS));
+    world.connect(bob, carol, LinkConfig::delay(MS));
+    world.with(alice, |_, peer, _| peer.send(address(3), b"a"));
+    world.with(bob, |_, peer, _| peer.send(address(3), b"b"));
+    world.run_until(millis(1));
+    world.with(alice, |_, peer, _| peer.send(address(3), b"c"));
+    world.run_for(MS / 2);
+    world.with(alice, |_, peer, _| peer.send(address(3), b"d"));
+    world.run_until_idle(millis(9));
+    assert_eq!(world.machine(carol).inbox.len(), 4);
+}
