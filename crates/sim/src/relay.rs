@@ -65,8 +65,7 @@ impl Machine for Relay {
         for datagram in datagrams.iter_mut() {
             link.offer(now, datagram, ecn, |delivery| {
                 if self.under_way.len() < MAX_PACKETS {
-                    let packet =
-                        Packet { to, ecn: delivery.ecn, bytes: delivery.bytes.to_vec() };
+                    let packet = Packet { to, ecn: delivery.ecn, bytes: delivery.bytes.to_vec() };
                     self.under_way.insert((delivery.at, self.next), packet);
                     self.next += 1;
                 }

@@ -5,6 +5,8 @@ use core::ops::Range;
 use std::env;
 use std::thread;
 
+use rudp_base::Instant;
+
 /// The environment variable that chooses one seed.
 pub const SEED_VARIABLE: &str = "RUDP_SEED";
 
@@ -38,14 +40,22 @@ struct ReplayHint(u64);
 
 impl Drop for ReplayHint {
     fn drop(&mut self) {
-        if thread::panicking() {
-            eprintln!("{}", replay(self.0));
+        hint_if_panicking(self.0, None);
+    }
+}
+
+/// Where the thread panics: prints how to replay `seed`, and how far the simulation was.
+pub(crate) fn hint_if_panicking(seed: u64, at: Option<Instant>) {
+    if thread::panicking() {
+        if let Some(at) = at {
+            eprintln!("simulated network with seed {seed}, at {at} s");
         }
+        eprintln!("{}", replay(seed));
     }
 }
 
 /// The command that replays the current test with `seed`.
-pub(crate) fn replay(seed: u64) -> String {
+fn replay(seed: u64) -> String {
     // The test harness names each test's thread after the test.
     let test = thread::current().name().filter(|name| *name != "main").map(str::to_owned);
     let test = test.unwrap_or_else(|| "<test>".to_owned());

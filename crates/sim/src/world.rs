@@ -6,14 +6,13 @@ mod run;
 use core::any::Any;
 use core::fmt;
 use core::net::SocketAddr;
-use std::thread;
 
 use rudp_base::{Application, Instant, Machine, Seed, TRANSMIT_BUFFER};
 
 use crate::events::Event;
 use crate::network::Network;
 use crate::node::{AnyNode, Endpoint, Node};
-use crate::seed::replay;
+use crate::seed::hint_if_panicking;
 use crate::{Link, LinkConfig, LinkId, NodeId, Script, Trace, What};
 
 const DEFAULT_STEP_BUDGET: u64 = 50_000_000;
@@ -322,9 +321,6 @@ impl fmt::Debug for World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        if thread::panicking() {
-            eprintln!("simulated network with seed {}, at {} s", self.seed, self.now);
-            eprintln!("{}", replay(self.seed));
-        }
+        hint_if_panicking(self.seed, Some(self.now));
     }
 }

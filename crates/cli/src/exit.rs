@@ -1,0 +1,61 @@
+//! The exit codes of the programs, and errors that carry one.
+//! What is printed beside them is the programs' choice.
+
+use std::process::ExitCode;
+
+/// Why a program ended. The numbers are documented in its `--help` and stay as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything went well.
+    Done = 0,
+    /// Something that should not happen, and is not one of the others.
+    Other = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// The peer did not answer, or stopped answering.
+    NoAnswer = 3,
+    /// The peer refused, or has no such thing.
+    Refused = 4,
+    /// What arrived is not what was sent, or not what was expected.
+    Corrupt = 6,
+    /// A local file or socket failed.
+    Local = 7,
+    /// Ctrl-C.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// An error with the exit code it leads to.
+#[derive(Debug)]
+pub struct Failure {
+    /// The code.
+    pub exit: Exit,
+    /// What happened, and what to do about it.
+    pub error: anyhow::Error,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
+        Self { exit, error: error.into() }
+    }
+
+    pub(crate) fn message(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, error: anyhow::anyhow!(message.into()) }
+    }
+}
+
+/// Gives a result's error an exit code and a context.
+pub(crate) trait OrExit<T> {
+    fn or_exit(self, exit: Exit, context: impl FnOnce() -> String) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
+    fn or_exit(self, exit: Exit, context: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|error| Failure { exit, error: error.into().context(context()) })
+    }
+}

@@ -1,0 +1,148 @@
+//! `rushb demo`: a server, a bad network and a client in one process, on real sockets.
+//! It shows that the protocol works here, and fails where it does not.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use clap::Parser as _;
+use rudp_base::{Instant as Moment, Seed};
+use rudp_net::{Driver, DriverOptions, Socket, SocketOptions};
+use rudp_sim::{LinkConfig, Relay};
+use rushb::wire::Packet;
+use rushb::{Client, ClientConfig};
+use sha2::{Digest as _, Sha256};
+
+use super::args::{Args, Command, DemoArgs, ServeArgs};
+use super::download::{Download, Signal};
+use super::ladder::{self, Direction, Ladder};
+use super::output::{Expected, Output};
+use super::{progress, serve};
+use crate::exit::{Exit, Failure, OrExit};
+use crate::signals;
+
+const NAME: &str = "demo.txt";
+
+/// A relay has no events, and so needs no application.
+type NoEvents = fn(Moment, &mut Relay, Infallible);
+type Network = Driver<Relay, NoEvents>;
+
+pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
+    let (sender, signals) = mpsc::channel();
+    signals::on_interrupt(sender.clone(), Signal::Interrupted)?;
+    let directory =
+        tempfile::tempdir().or_exit(Exit::Local, || "cannot make a temporary directory".into())?;
+    let text = text(args.size);
+    let (source, copy) = (directory.path().join(NAME), directory.path().join("copy.txt"));
+    fs::write(&source, &text).or_exit(Exit::Local, || "cannot write the file".into())?;
+
+    let server = serve::start(&serve_args(directory.path())?)?;
+    let relay = relay(args, server.local_addr())?;
+    println!("serving a directory with {NAME} ({} bytes) on {}", text.len(), server.local_addr());
+    println!(
+        "on the way: {}, which loses {} %, damages {} % and repeats 1 % of the packets each way",
+        relay.local_addr(),
+        args.loss,
+        args.corrupt
+    );
+
+    let tally = Arc::new(Mutex::new(Tally::default()));
+    let (count, verbose) = (Arc::clone(&tally), args.verbose);
+    let client = Client::new(ClientConfig::default(), relay.local_addr(), NAME)
+        .or_exit(Exit::Other, || "cannot ask for the file".into())?;
+    let client = Ladder::new(client, move |direction, datagram: &[u8]| {
+        count.lock().unwrap_or_else(PoisonError::into_inner).add(direction, datagram);
+        if verbose {
+            println!("{}", ladder::line(direction, datagram));
+        }
+    });
+    let expected =
+        Expected { size: Some(text.len() as u64), sha256: Some(Sha256::digest(&text).into()) };
+    let bar = progress::bar(NAME, expected.size, !verbose);
+    let output = Output::open(Some(&copy), NAME, expected)?;
+    let started = Instant::now();
+    let outcome =
+        Download::new(0, output, bar.clone(), sender).run(client, relay.local_addr(), &signals)?;
+    bar.finish_and_clear();
+    tally.lock().unwrap_or_else(PoisonError::into_inner).print();
+    relay.shutdown();
+    server.shutdown();
+    outcome.result?;
+    if fs::read(&copy).ok().as_deref() != Some(&text) {
+        return Err(Failure::message(Exit::Corrupt, "the copy differs from the file"));
+    }
+    println!("the copy is exact: {} bytes in {:.1?}", text.len(), started.elapsed());
+    Ok(())
+}
+
+fn serve_args(directory: &std::path::Path) -> Result<ServeArgs, Failure> {
+    let args = Args::try_parse_from(["rushb", "serve", "--quiet"])
+        .or_exit(Exit::Other, || "cannot serve".into())?;
+    match args.command {
+        Command::Serve(serve) => Ok(ServeArgs { directory: directory.into(), ..serve }),
+        _ => Err(Failure::message(Exit::Other, "cannot serve")),
+    }
+}
+
+/// Lines of text with their numbers, `size` bytes in all.
+fn text(size: usize) -> Vec<u8> {
+    let mut text = Vec::with_capacity(size + 64);
+    let mut line = 1;
+    while text.len() < size {
+        text.extend(format!("line {line}: one packet at a time, each acknowledged\n").into_bytes());
+        line += 1;
+    }
+    text.truncate(size);
+    // RUSHB cannot carry zero bytes at the end; text has none.
+    text
+}
+
+fn relay(args: &DemoArgs, server: SocketAddr) -> Result<Network, Failure> {
+    let config = LinkConfig {
+        loss: args.loss / 100.0,
+        corrupt: args.corrupt / 100.0,
+        duplicate: 0.01,
+        ..LinkConfig::default()
+    };
+    let relay = Relay::new(server, config.clone(), config, &Seed::from_u64(args.seed));
+    let socket = Socket::bind((Ipv4Addr::LOCALHOST, 0).into(), &SocketOptions::default())
+        .or_exit(Exit::Local, || "cannot open a socket".into())?;
+    let options = DriverOptions { name: "demo-relay".into(), ..DriverOptions::default() };
+    let nothing: NoEvents = |_: Moment, _: &mut Relay, _| {};
+    Driver::spawn(relay, nothing, socket, options)
+        .or_exit(Exit::Other, || "cannot start a thread".into())
+}
+
+/// How many packets of which kind the client saw.
+#[derive(Default)]
+struct Tally {
+    /// By label: all, and the damaged ones of them.
+    rows: BTreeMap<String, (u64, u64)>,
+}
+
+impl Tally {
+    fn add(&mut self, direction: Direction, datagram: &[u8]) {
+        let (who, kind, damaged) = match (direction, Packet::parse(datagram)) {
+            (Direction::ToServer, Ok(packet)) => ("C", packet.header.kind.name(), false),
+            (Direction::ToClient, Ok(packet)) => {
+                ("S", packet.header.kind.name(), !packet.is_intact())
+            }
+            (_, Err(_)) => ("S", "?", true),
+        };
+        let row = self.rows.entry(format!("{who} [{kind}]")).or_default();
+        row.0 += 1;
+        row.1 += u64::from(damaged);
+    }
+
+    fn print(&self) {
+        println!("the ladder, as the client saw it:");
+        for (label, (count, damaged)) in &self.rows {
+            let damaged = if *damaged > 0 { format!(", {damaged} damaged") } else { String::new() };
+            println!("  {label:<12} {count:>6}{damaged}");
+        }
+    }
+}

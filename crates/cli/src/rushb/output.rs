@@ -1,0 +1,217 @@
+//! Where a download goes: a file that appears only when it is complete, or a stream.
+//! It also checks what arrived against what was expected.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+
+use crate::exit::{Exit, Failure, OrExit};
+
+/// What the user said must arrive.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Expected {
+    pub(crate) size: Option<u64>,
+    pub(crate) sha256: Option<[u8; 32]>,
+}
+
+/// A download's bytes on their way to where they belong.
+pub(crate) struct Output {
+    target: Target,
+    len: u64,
+    hash: Sha256,
+    expected: Expected,
+}
+
+enum Target {
+    /// A temporary file beside `path`, which takes its name at the end.
+    File { temporary: BufWriter<NamedTempFile>, path: PathBuf },
+    /// Standard output, or something that is no regular file.
+    Stream(Box<dyn Write + Send>),
+}
+
+impl Output {
+    /// Opens the place for a download that the server calls `name`.
+    pub(crate) fn open(
+        output: Option<&Path>,
+        name: &str,
+        expected: Expected,
+    ) -> Result<Self, Failure> {
+        let target = match output {
+            Some(path) if path == Path::new("-") => Target::Stream(Box::new(io::stdout())),
+            Some(path) if path.is_dir() => Target::file(&path.join(own_name(name)?))?,
+            Some(path) => Target::file(path)?,
+            None => Target::file(Path::new(own_name(name)?))?,
+        };
+        Ok(Self { target, len: 0, hash: Sha256::new(), expected })
+    }
+
+    /// Takes the next bytes.
+    pub(crate) fn write(&mut self, data: &[u8]) -> Result<(), Failure> {
+        self.len += data.len() as u64;
+        if self.expected.size.is_some_and(|size| self.len > size) {
+            return Err(self.wrong_size("at least"));
+        }
+        self.hash.update(data);
+        match &mut self.target {
+            Target::File { temporary, path } => temporary
+                .write_all(data)
+                .or_exit(Exit::Local, || format!("cannot write {}", path.display())),
+            Target::Stream(stream) => stream
+                .write_all(data)
+                .and_then(|()| stream.flush())
+                .or_exit(Exit::Local, || "cannot write the output".into()),
+        }
+    }
+
+    /// That was all: checks it, and gives the file its name. Returns where it is.
+    pub(crate) fn complete(self) -> Result<Option<PathBuf>, Failure> {
+        if self.expected.size.is_some_and(|size| self.len != size) {
+            return Err(self.wrong_size("only"));
+        }
+        let hash: [u8; 32] = self.hash.finalize().into();
+        if self.expected.sha256.is_some_and(|expected| expected != hash) {
+            let message =
+                format!("what arrived has the SHA-256 {}, not the expected one", hex(&hash));
+            return Err(Failure::message(Exit::Corrupt, message));
+        }
+        let Target::File { temporary, path } = self.target else { return Ok(None) };
+        let failed = || format!("cannot write {}", path.display());
+        let temporary = temporary.into_inner().map_err(io::IntoInnerError::into_error);
+        let temporary = temporary.or_exit(Exit::Local, failed)?;
+        temporary.as_file().sync_all().or_exit(Exit::Local, failed)?;
+        temporary.persist(&path).map_err(|failed| failed.error).or_exit(Exit::Local, failed)?;
+        Ok(Some(path))
+    }
+
+    fn wrong_size(&self, how: &str) -> Failure {
+        let expected = self.expected.size.unwrap_or_default();
+        let message = format!(
+            "{how} {} bytes arrived, {expected} were expected \
+             (RUSHB loses zero bytes at the end of a file)",
+            self.len
+        );
+        Failure::message(Exit::Corrupt, message)
+    }
+}
+
+impl Target {
+    fn file(path: &Path) -> Result<Self, Failure> {
+        let failed = || format!("cannot write {}", path.display());
+        // Through a link, the file it names is replaced, not the link.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        match fs::metadata(&path) {
+            Ok(metadata) if !metadata.is_file() => {
+                let device =
+                    File::options().write(true).open(&path).or_exit(Exit::Local, failed)?;
+                return Ok(Self::Stream(Box::new(device)));
+            }
+            _ => {}
+        }
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let temporary = tempfile::Builder::new()
+            .prefix(".rushb-")
+            .suffix(".part")
+            // What the umask leaves of it, as for any other new file.
+            .permissions(fs::Permissions::from_mode(0o666))
+            .tempfile_in(directory)
+            .or_exit(Exit::Local, failed)?;
+        Ok(Self::File { temporary: BufWriter::new(temporary), path })
+    }
+}
+
+/// The last part of the server's name for a file, which becomes its name here.
+fn own_name(name: &str) -> Result<&str, Failure> {
+    match Path::new(name).file_name().and_then(|name| name.to_str()) {
+        Some(own) if name.ends_with(own) => Ok(own),
+        _ => Err(Failure::message(
+            Exit::Usage,
+            format!("{name:?} does not end in a file name: say where to put it with --output"),
+        )),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_appears_only_when_it_is_complete() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, "old").unwrap();
+        let mut output = Output::open(Some(&path), "x", Expected::default()).unwrap();
+        output.write(b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        output.complete().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        let dropped = Output::open(Some(&path), "x", Expected::default()).unwrap();
+        drop(dropped);
+        assert_eq!(names(directory.path()), ["file"]);
+    }
+
+    #[test]
+    fn what_was_not_expected_does_not_appear() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let wrong_hash = Expected { size: None, sha256: Some([0; 32]) };
+        let wrong_size = Expected { size: Some(4), sha256: None };
+        for expected in [wrong_hash, wrong_size] {
+            let mut output = Output::open(Some(&path), "x", expected).unwrap();
+            output.write(b"new").unwrap();
+            assert_eq!(output.complete().unwrap_err().exit, Exit::Corrupt);
+        }
+        let mut too_long = Output::open(Some(&path), "x", wrong_size).unwrap();
+        assert_eq!(too_long.write(b"12345").unwrap_err().exit, Exit::Corrupt);
+        drop(too_long);
+        assert!(names(directory.path()).is_empty());
+    }
+
+    #[test]
+    fn goes_into_directories_through_links_and_to_devices() {
+        let directory = tempfile::tempdir().unwrap();
+        let real = directory.path().join("real");
+        fs::write(&real, "old").unwrap();
+        symlink("real", directory.path().join("link")).unwrap();
+        let complete = |path: &Path| {
+            let mut output = Output::open(Some(path), "dir/own", Expected::default()).unwrap();
+            output.write(b"data").unwrap();
+            output.complete().unwrap()
+        };
+        complete(&directory.path().join("link"));
+        assert_eq!(fs::read(&real).unwrap(), b"data");
+        complete(directory.path());
+        assert_eq!(names(directory.path()), ["link", "own", "real"]);
+        assert_eq!(complete(Path::new("/dev/null")), None);
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
+    }
+
+    #[test]
+    fn a_name_without_a_last_part_needs_an_output() {
+        for name in ["..", "a/..", "/", "a/", "a/."] {
+            let error = Output::open(None, name, Expected::default()).err();
+            assert!(error.is_some_and(|error| error.exit == Exit::Usage), "{name}");
+        }
+        assert_eq!(own_name("a/b.txt").unwrap(), "b.txt");
+    }
+}

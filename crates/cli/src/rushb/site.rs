@@ -1,0 +1,231 @@
+//! The application above the server machine: requests become files, and what happens becomes log
+//! lines and totals. Sockets and signals are `serve`'s.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use rudp_base::{Application, Instant};
+use rushb::wire::{Options, PAYLOAD_LEN};
+use rushb::{Limit, Outcome, Report, Server, ServerEvent, SessionId, cipher};
+use tracing::{debug, error, info, warn};
+
+use super::directory::{Directory, FileId, Refusal};
+use super::limiter::Limiter;
+
+/// A served directory, with everything that is being downloaded from it.
+pub(crate) struct Site {
+    directory: Directory,
+    downloads: HashMap<SessionId, FileId>,
+    /// Files to be looked through before ENC is promised; another thread does it.
+    scans: SyncSender<Scan>,
+    totals: Totals,
+    limited: Limiter,
+    dropped: Limiter,
+    refused: Limiter,
+}
+
+/// A file to be looked through for bytes that ENC cannot carry.
+pub(crate) struct Scan {
+    session: SessionId,
+    id: FileId,
+    file: Arc<File>,
+}
+
+impl Scan {
+    /// Reads the whole file: not for the thread that answers clients.
+    pub(crate) fn run(&self) -> bool {
+        let mut buffer = vec![0; 1 << 16];
+        let mut offset = 0;
+        loop {
+            match self.file.read_at(&mut buffer, offset) {
+                Ok(0) => return true,
+                Ok(len) if cipher::is_encodable(&buffer[..len]) => offset += len as u64,
+                _ => return false,
+            }
+        }
+    }
+}
+
+/// What a server did in all.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) delivered: u64,
+    pub(crate) refused: u64,
+    pub(crate) failed: u64,
+    pub(crate) bytes: u64,
+    pub(crate) packets: u64,
+    pub(crate) retransmissions: u64,
+}
+
+impl Site {
+    pub(crate) fn new(directory: Directory, scans: SyncSender<Scan>) -> Self {
+        Self {
+            directory,
+            downloads: HashMap::new(),
+            scans,
+            totals: Totals::default(),
+            limited: Limiter::default(),
+            dropped: Limiter::default(),
+            refused: Limiter::default(),
+        }
+    }
+
+    pub(crate) fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// A file has been looked through.
+    pub(crate) fn on_scanned(
+        &mut self,
+        now: Instant,
+        server: &mut Server,
+        scan: Scan,
+        encodable: bool,
+    ) {
+        self.directory.set_encodable(&scan.id, encodable);
+        if encodable {
+            self.serve(now, server, scan.session, scan.id);
+        } else {
+            self.refuse(now, server, scan.session, scan.id.name(), &Refusal::NotEncodable);
+        }
+    }
+
+    fn on_request(
+        &mut self,
+        now: Instant,
+        server: &mut Server,
+        session: SessionId,
+        name: &str,
+        options: Options,
+    ) {
+        debug!(client = %session.peer, ?name, chk = options.checksum, enc = options.encoding, "asked");
+        let found = match self.directory.find(name) {
+            Ok(found) => found,
+            Err(refusal) => return self.refuse(now, server, session, name, &refusal),
+        };
+        if found.ends_in_zero {
+            warn!(
+                ?name,
+                "the file ends in zero bytes, which RUSHB cannot carry: it will arrive shorter"
+            );
+        }
+        match found.encodable {
+            _ if !options.encoding => self.serve(now, server, session, found.id),
+            Some(true) => self.serve(now, server, session, found.id),
+            Some(false) => self.refuse(now, server, session, name, &Refusal::NotEncodable),
+            None => {
+                let scan = Scan { session, id: found.id, file: found.file };
+                if self.scans.try_send(scan).is_err() {
+                    self.refuse(now, server, session, name, &Refusal::Busy);
+                }
+            }
+        }
+    }
+
+    fn serve(&mut self, now: Instant, server: &mut Server, session: SessionId, id: FileId) {
+        if server.accept(now, session, id.len()) {
+            self.downloads.insert(session, id);
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        now: Instant,
+        server: &mut Server,
+        session: SessionId,
+        name: &str,
+        reason: &Refusal,
+    ) {
+        server.refuse(now, session);
+        if let Some(more) = self.refused.admit() {
+            warn!(client = %session.peer, ?name, %reason, more, "refused");
+        }
+    }
+
+    fn on_wanted(
+        &mut self,
+        now: Instant,
+        server: &mut Server,
+        session: SessionId,
+        offset: u64,
+        len: usize,
+    ) {
+        let mut piece = [0; PAYLOAD_LEN];
+        let Some(id) = self.downloads.get(&session) else { return };
+        let piece = &mut piece[..len];
+        match self.directory.read(id, offset, piece) {
+            Ok(()) => {
+                server.supply(now, session, piece);
+            }
+            Err(reason) => {
+                let name = id.name();
+                error!(client = %session.peer, ?name, offset, %reason, "cannot go on serving");
+                server.abandon(now, session);
+            }
+        }
+    }
+
+    fn on_end(&mut self, session: SessionId, outcome: Outcome, report: &Report) {
+        let id = self.downloads.remove(&session);
+        let name = id.as_ref().map(FileId::name);
+        let client = session.peer;
+        let Report { bytes, packets, retransmissions, naks, duration } = *report;
+        self.totals.bytes += bytes;
+        self.totals.packets += packets;
+        self.totals.retransmissions += retransmissions;
+        match outcome {
+            Outcome::Delivered => {
+                self.totals.delivered += 1;
+                info!(%client, name, bytes, packets, retransmissions, naks, ?duration, "delivered");
+            }
+            Outcome::Refused | Outcome::BadName => {
+                self.totals.refused += 1;
+                debug!(%client, ?outcome, "the client knows");
+            }
+            Outcome::ClientGone => {
+                self.totals.failed += 1;
+                warn!(%client, name, bytes, packets, ?duration, "the client is gone");
+            }
+            Outcome::Evicted => {
+                self.totals.failed += 1;
+                debug!(%client, name, "dropped for others before the client answered");
+            }
+            Outcome::Abandoned | Outcome::Interrupted => {
+                self.totals.failed += 1;
+                warn!(%client, name, bytes, ?outcome, "not delivered");
+            }
+        }
+    }
+}
+
+impl Application<Server> for Site {
+    fn on_event(&mut self, now: Instant, server: &mut Server, event: ServerEvent) {
+        match event {
+            ServerEvent::Requested { session, name, options } => {
+                self.on_request(now, server, session, &name, options);
+            }
+            ServerEvent::Wanted { session, offset, len } => {
+                self.on_wanted(now, server, session, offset, len);
+            }
+            ServerEvent::Ended { session, outcome, report } => {
+                self.on_end(session, outcome, &report);
+            }
+            ServerEvent::Limited { limit: Limit::Closing, .. } => {}
+            ServerEvent::Limited { peer, limit } => {
+                if let Some(more) = self.limited.admit() {
+                    warn!(client = %peer, ?limit, more, "a limit was reached");
+                }
+            }
+        }
+    }
+
+    fn on_receive_drops(&mut self, now: Instant, server: &mut Server, count: u64) {
+        server.on_receive_drops(now);
+        if let Some(more) = self.dropped.admit() {
+            warn!(count, more, "the socket's buffer was full: sending less for a while");
+        }
+    }
+}
