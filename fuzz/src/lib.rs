@@ -6,6 +6,8 @@
 //! in the manifest, and at least one input in `corpus/`. A test says what is missing.
 #![allow(clippy::missing_panics_doc, reason = "a target panics to say what it found")]
 
+pub mod input;
+pub mod law;
 pub mod mutation;
 pub mod targets;
 
@@ -13,4 +15,9 @@ pub mod targets;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: &[(&str, Target)] = &[("codec", targets::codec::run)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("batch", targets::batch::run),
+    ("client", targets::client::run),
+    ("codec", targets::codec::run),
+    ("server", targets::server::run),
+];

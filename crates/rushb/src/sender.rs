@@ -11,15 +11,9 @@ use crate::wire::{Header, Kind, Options, PACKET_LEN, PAYLOAD_LEN, Packet};
 /// The least time between two transmissions of one packet that NAKs can cause, the first excepted.
 const NAK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How often one packet is sent at most.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Tries {
-    /// Before the first valid answer of the session; one more for each answer, so that a session
-    /// never sends more than about this many times what it got.
-    pub(crate) first: u32,
-    /// In the end.
-    pub(crate) most: u32,
-}
+/// How many packets a session sends at most for each one that it got, its \[GET\] included. Whoever
+/// forges a client's packets must not make the server send that client much more.
+const AMPLIFICATION: u64 = 3;
 
 /// What a client's packet did to the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +46,12 @@ pub(crate) struct Sender {
     sequence: u16,
     /// Which of its own numbers the client's next packet has.
     answer_sequence: u16,
-    answers: u32,
-    tries: Tries,
+    /// Packets of the client that counted, its \[GET\] included.
+    received: u64,
+    /// Packets sent, retransmissions included.
+    sent: u64,
+    /// How often one packet is sent at most.
+    tries: u32,
     rtt: RttEstimator,
     outstanding: Option<Outstanding>,
     /// Kept from the first \[DAT\] on: a packet is sent again with the same bytes. It is allocated
@@ -62,12 +60,13 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    pub(crate) fn new(rto: Rto, tries: Tries) -> Self {
+    pub(crate) fn new(rto: Rto, tries: u32) -> Self {
         Self {
             sequence: 1,
             answer_sequence: 2, // The client's [GET] was its packet 1.
-            answers: 0,
-            tries,
+            received: 1,
+            sent: 0,
+            tries: tries.max(1),
             rtt: RttEstimator::new(rto),
             outstanding: None,
             payload: None,
@@ -117,8 +116,7 @@ impl Sender {
 
     /// Whether the outstanding packet has been sent as often as it may be.
     pub(crate) fn is_exhausted(&self) -> bool {
-        let allowed = self.tries.first.saturating_add(self.answers).min(self.tries.most);
-        self.outstanding.is_some_and(|outstanding| outstanding.transmissions >= allowed)
+        self.transmissions() >= self.tries || self.sent >= AMPLIFICATION * self.received
     }
 
     /// How often the outstanding packet was sent.
@@ -146,6 +144,7 @@ impl Sender {
         let payload = self.payload.as_ref().map_or(&[][..], |payload| &payload[..]);
         Header { sequence, acknowledgement: 0, kind, options }.emit(payload, packet);
         outstanding.transmissions += 1;
+        self.sent += 1;
         outstanding.nak_waits = false;
         outstanding.sent_at = now;
         outstanding.due = now + self.rtt.rto();
@@ -167,7 +166,7 @@ impl Sender {
             return Answer::Ignored;
         }
         self.answer_sequence = self.answer_sequence.wrapping_add(1);
-        self.answers = self.answers.saturating_add(1);
+        self.received += 1;
         if header.kind == nak {
             self.on_nak(now);
             return Answer::Nak;
@@ -199,7 +198,7 @@ mod tests {
     use super::*;
 
     const PLAIN: Options = Options { checksum: false, encoding: false };
-    const TRIES: Tries = Tries { first: 3, most: 8 };
+    const TRIES: u32 = 8;
 
     fn sender(payload: &[u8]) -> Sender {
         let mut sender = Sender::new(Rto::default(), TRIES);
@@ -280,8 +279,7 @@ mod tests {
     #[test]
     fn naks_count_as_tries() {
         let mut sender = sender(b"x");
-        let mut now = at(0);
-        let mut transmissions = 0;
+        let (mut now, mut transmissions) = (at(0), 0);
         for sequence in 2..100 {
             if !sender.is_exhausted() {
                 emit(&mut sender, now);
@@ -290,24 +288,38 @@ mod tests {
             answer(&mut sender, now, Kind::DataNak, sequence, 1);
             now += NAK_INTERVAL;
         }
-        assert_eq!(transmissions, TRIES.most);
+        assert_eq!(transmissions, TRIES);
     }
 
     #[test]
-    fn tries_grow_with_the_answers() {
+    fn sends_three_packets_at_most_for_each_it_got() {
         let mut sender = sender(b"x");
-        let mut allowed = Vec::new();
-        for sequence in 1..9 {
+        let mut exhaust = |sequence| {
             let mut sent = 0;
             while !sender.is_exhausted() {
                 emit(&mut sender, at(0));
                 sent += 1;
             }
-            allowed.push(sent);
+            answer(&mut sender, at(1), Kind::DataAck, sequence + 1, sequence);
+            sender.load_data(b"y");
+            sent
+        };
+        assert_eq!([exhaust(1), exhaust(2), exhaust(3)], [3, 3, 3]);
+    }
+
+    #[test]
+    fn a_client_that_answers_well_earns_all_the_tries() {
+        let mut sender = sender(b"x");
+        for sequence in 1..5 {
+            emit(&mut sender, at(0));
             answer(&mut sender, at(1), Kind::DataAck, sequence + 1, sequence);
             sender.load_data(b"y");
         }
-        assert_eq!(allowed, [3, 4, 5, 6, 7, 8, 8, 8]);
+        let sent = (0..100).take_while(|_| {
+            emit(&mut sender, at(1));
+            !sender.is_exhausted()
+        });
+        assert_eq!(sent.count() + 1, TRIES as usize);
     }
 
     #[test]

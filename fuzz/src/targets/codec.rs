@@ -1,25 +1,32 @@
-//! Batches of datagrams: whatever the stride, every byte is in exactly one datagram. What is in the
-//! datagrams is not looked at.
+//! The codec of RUSHB: any bytes parse or do not, and what parses is what emitting gives.
+//! Checksum and substitution are tried on the same bytes.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use rushb::wire::{HEADER_LEN, PACKET_LEN, Packet};
+use rushb::{checksum, cipher};
 
-use rudp_base::Datagrams;
-
-/// Takes the first byte as the stride of a batch that the other bytes are.
+/// Parses the input as a datagram, and again filled up to the length of a packet.
 pub fn run(input: &[u8]) {
-    let Some((stride, data)) = input.split_first() else {
-        return;
-    };
-    let remote = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
-    let mut copy = data.to_vec();
-    let mut batch = Datagrams::single(remote, &mut copy);
-    batch.stride = usize::from(*stride).max(1);
-    let lengths: Vec<usize> = batch.iter().map(<[u8]>::len).collect();
-    assert_eq!(batch.iter().collect::<Vec<_>>().concat(), data, "bytes are lost or moved");
-    let Some((last, others)) = lengths.split_last() else {
-        panic!("a batch has at least one datagram");
-    };
-    assert!(others.iter().all(|length| *length == batch.stride), "a datagram is too short");
-    assert!(*last <= batch.stride, "the last datagram is too long");
-    assert!(batch.iter_mut().map(|datagram| datagram.len()).eq(lengths), "iter_mut differs");
+    check(input);
+    let mut packet = input.to_vec();
+    packet.resize(PACKET_LEN, 0);
+    check(&packet);
+}
+
+fn check(datagram: &[u8]) {
+    let mut copy = datagram.to_vec();
+    if cipher::encode(&mut copy).is_ok() {
+        cipher::decode(&mut copy).expect("what was encoded has a code");
+    }
+    assert_eq!(copy, datagram, "encoding and decoding is nothing");
+    let Ok(packet) = Packet::parse(datagram) else { return };
+    let _ = packet.to_string();
+    let emitted = packet.header.packet(packet.payload);
+    let again = Packet::parse(&emitted).expect("what was emitted parses");
+    assert_eq!(again.header, packet.header);
+    assert_eq!(again.payload, packet.payload);
+    if packet.is_intact() {
+        assert_eq!(emitted, datagram, "an intact packet has one form");
+    } else if packet.header.options.checksum && packet.header.kind.carries_payload() {
+        assert_ne!(checksum::of(&datagram[HEADER_LEN..]), packet.checksum);
+    }
 }

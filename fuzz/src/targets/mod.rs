@@ -1,4 +1,7 @@
-//! The targets, one file each, called `run`. What they need in common is in the crates they test,
-//! not here.
+//! The targets, one file each, called `run`. What they need in common is beside this folder, or in
+//! the crates they test.
 
+pub mod batch;
+pub mod client;
 pub mod codec;
+pub mod server;

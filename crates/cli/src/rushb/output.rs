@@ -52,8 +52,9 @@ impl Output {
     /// Takes the next bytes.
     pub(crate) fn write(&mut self, data: &[u8]) -> Result<(), Failure> {
         self.len += data.len() as u64;
-        if self.expected.size.is_some_and(|size| self.len > size) {
-            return Err(self.wrong_size("at least"));
+        if let Some(size) = self.expected.size.filter(|size| self.len > *size) {
+            let message = format!("more bytes arrived than the {size} that were expected");
+            return Err(Failure::message(Exit::Corrupt, message));
         }
         self.hash.update(data);
         match &mut self.target {
@@ -69,8 +70,12 @@ impl Output {
 
     /// That was all: checks it, and gives the file its name. Returns where it is.
     pub(crate) fn complete(self) -> Result<Option<PathBuf>, Failure> {
-        if self.expected.size.is_some_and(|size| self.len != size) {
-            return Err(self.wrong_size("only"));
+        if let Some(size) = self.expected.size.filter(|size| self.len != *size) {
+            let message = format!(
+                "{} bytes arrived, {size} were expected (RUSHB loses zero bytes at the end of a file)",
+                self.len
+            );
+            return Err(Failure::message(Exit::Corrupt, message));
         }
         let hash: [u8; 32] = self.hash.finalize().into();
         if self.expected.sha256.is_some_and(|expected| expected != hash) {
@@ -85,16 +90,6 @@ impl Output {
         temporary.as_file().sync_all().or_exit(Exit::Local, failed)?;
         temporary.persist(&path).map_err(|failed| failed.error).or_exit(Exit::Local, failed)?;
         Ok(Some(path))
-    }
-
-    fn wrong_size(&self, how: &str) -> Failure {
-        let expected = self.expected.size.unwrap_or_default();
-        let message = format!(
-            "{how} {} bytes arrived, {expected} were expected \
-             (RUSHB loses zero bytes at the end of a file)",
-            self.len
-        );
-        Failure::message(Exit::Corrupt, message)
     }
 }
 

@@ -85,16 +85,21 @@ fn scan_files(driver: &Running, to_scan: &Receiver<Scan>) {
 
 fn announce(args: &ServeArgs, driver: &Running) -> Result<(), Failure> {
     let address = driver.local_addr();
-    if args.classic {
-        // Harnesses read this line and nothing else.
-        let mut stdout = std::io::stdout();
-        return writeln!(stdout, "{}", address.port())
-            .and_then(|()| stdout.flush())
-            .or_exit(Exit::Local, || "cannot write to standard output".into());
-    }
     let directory = std::fs::canonicalize(&args.directory).unwrap_or(args.directory.clone());
-    info!(%address, directory = %directory.display(), "serving; download with: rushb get {address}/NAME");
-    Ok(())
+    let directory = directory.display();
+    let line = if args.classic {
+        // Harnesses read this line and nothing else.
+        address.port().to_string()
+    } else if args.json {
+        info!(%address, %directory, "serving");
+        return Ok(());
+    } else {
+        format!("serving {directory} at {address}; download with: rushb get {address}/NAME")
+    };
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{line}")
+        .and_then(|()| stdout.flush())
+        .or_exit(Exit::Local, || "cannot write to standard output".into())
 }
 
 fn wait(driver: &Running, sender: Sender<Stop>, stop: &Receiver<Stop>) -> Result<(), Failure> {

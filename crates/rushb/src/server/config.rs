@@ -4,16 +4,15 @@
 use core::time::Duration;
 
 use crate::rto::Rto;
-use crate::sender::Tries;
 
 /// Settings of a [`Server`](super::Server).
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// When a packet without answer is sent again. Default: adaptive, 200 ms to 4 s.
     pub rto: Rto,
-    /// How often a packet is sent before its session is given up. At least 1; default 8. A session
-    /// starts with 3 (or `tries`, if that is less) and gains one with each answer, so that a forged
-    /// \[GET\] causes at most three packets.
+    /// How often a packet is sent before its session is given up. At least 1; default 8. Besides, a
+    /// session sends at most three packets for each that it got: whoever forges a \[GET\] cannot
+    /// make the server send more than that to the forged address.
     pub tries: u32,
     /// Sessions at the same time, those that wait for a repeated \[FIN/ACK\] included.
     /// Default 16,384.
@@ -48,11 +47,6 @@ impl ServerConfig {
     /// The settings that old peers cannot tell from their own server: the fixed 4-second timer.
     pub fn classic() -> Self {
         Self { rto: Rto::CLASSIC, ..Self::default() }
-    }
-
-    pub(super) fn tries(&self) -> Tries {
-        let most = self.tries.max(1);
-        Tries { first: most.min(3), most }
     }
 
     /// How long a closed session is kept to repeat its last packet: two retransmission times
