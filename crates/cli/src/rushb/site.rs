@@ -25,6 +25,7 @@ pub(crate) struct Site {
     limited: Limiter,
     dropped: Limiter,
     refused: Limiter,
+    gone: Limiter,
 }
 
 /// A file to be looked through for bytes that ENC cannot carry.
@@ -70,6 +71,7 @@ impl Site {
             limited: Limiter::default(),
             dropped: Limiter::default(),
             refused: Limiter::default(),
+            gone: Limiter::default(),
         }
     }
 
@@ -113,8 +115,8 @@ impl Site {
             );
         }
         match found.encodable {
-            _ if !options.encoding => self.serve(now, server, session, found.id),
             Some(true) => self.serve(now, server, session, found.id),
+            _ if !options.encoding => self.serve(now, server, session, found.id),
             Some(false) => self.refuse(now, server, session, name, &Refusal::NotEncodable),
             None => {
                 let scan = Scan { session, id: found.id, file: found.file };
@@ -187,7 +189,9 @@ impl Site {
             }
             Outcome::ClientGone => {
                 self.totals.failed += 1;
-                warn!(%client, name, bytes, packets, ?duration, "the client is gone");
+                if let Some(more) = self.gone.admit() {
+                    warn!(%client, name, bytes, packets, ?duration, more, "the client is gone");
+                }
             }
             Outcome::Evicted => {
                 self.totals.failed += 1;
