@@ -17,13 +17,25 @@ RUSHB sends one packet at a time and waits for its acknowledgement, survives los
 serves very many clients at once. It is made for text: zero bytes at the end of a file get lost \
 on the way, nothing is encrypted, and whoever can forge addresses can end a session.";
 
-const EXAMPLES: &str = "\x1b[1;4mExamples:\x1b[0m
+const EXAMPLES: &str = "Examples:
   rushb serve notes/ --listen 127.0.0.1:7000
   rushb get 127.0.0.1:7000/todo.txt
   rushb get -v 127.0.0.1:7000/todo.txt -o -      show the exchange as a ladder
   rushb demo                                     see it work, loss included";
 
-const GET_CODES: &str = "\x1b[1;4mExit codes:\x1b[0m
+const SERVE_NOTES: &str = "\
+The address is printed on standard output, the log on standard error. Ctrl-C lets open sessions end \
+for a moment, and prints totals.
+
+Under the name RUSHBSvr (a link or a copy) and without arguments the program is a classic server of \
+the current directory.
+
+Exit codes:
+  0    stopped with Ctrl-C
+  2    the command line makes no sense
+  7    the directory cannot be opened, or the address not be listened on";
+
+const GET_CODES: &str = "Exit codes:
   0    the whole file is there
   2    the command line makes no sense
   3    the server did not answer, or stopped answering
@@ -43,6 +55,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve the files below a directory
+    #[command(after_help = SERVE_NOTES)]
     Serve(ServeArgs),
     /// Download one file
     #[command(after_help = GET_CODES)]
@@ -85,9 +98,6 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) tries: u32,
 
-    #[command(flatten)]
-    pub(crate) limits: Limits,
-
     /// Log as JSON, one object a line, on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -99,6 +109,9 @@ pub(crate) struct ServeArgs {
     /// Log warnings and errors only
     #[arg(short, long)]
     pub(crate) quiet: bool,
+
+    #[command(flatten)]
+    pub(crate) limits: Limits,
 }
 
 #[derive(Debug, Clone, ClapArgs)]
