@@ -107,10 +107,10 @@ impl Harness {
         let sequence = self.sequence.wrapping_add(offset);
         let header = Header { sequence, acknowledgement, kind, options };
         self.give(server(), &mut header.packet(input.take(len)));
-        self.given += 1464;
     }
 
     fn give(&mut self, remote: SocketAddr, datagram: &mut [u8]) {
+        self.given += datagram.len() as u64;
         self.client.handle(self.now, Datagrams::single(remote, datagram));
         self.drain();
     }
