@@ -13,9 +13,12 @@
 /// assert_eq!(rushb::checksum::of(b""), 65535);
 /// ```
 pub fn of(payload: &[u8]) -> u16 {
-    let (words, odd) = payload.as_chunks::<2>();
-    let words = words.iter().map(|word| u64::from(u16::from_le_bytes(*word)));
-    let mut sum: u64 = words.sum::<u64>() + odd.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+    // Two words at a time: their sum has the same remainder modulo 65,535 as the words' own.
+    let (pairs, rest) = payload.as_chunks::<4>();
+    let mut last = [0; 4];
+    last[..rest.len()].copy_from_slice(rest);
+    let pairs = pairs.iter().chain([&last]);
+    let mut sum: u64 = pairs.map(|pair| u64::from(u32::from_le_bytes(*pair))).sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }

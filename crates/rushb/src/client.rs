@@ -125,8 +125,9 @@ pub struct Client {
     rtt: RttEstimator,
     /// The number of the client's next packet.
     sequence: u16,
-    /// What was sent since the server last showed that it had everything: the \[GET\], or NAKs and
-    /// an acknowledgement. At most [`MAX_NAKS`] + 1 headers.
+    /// What the server may not have got: the \[GET\], or NAKs and an acknowledgement. NAKs for the
+    /// packet before the expected one, its acknowledgement, and NAKs for the expected one: at most
+    /// 2 [`MAX_NAKS`] + 1 headers.
     unconfirmed: Vec<Header>,
     /// How many of them are still to be sent, or sent again: the last ones.
     unsent: usize,
@@ -202,12 +203,19 @@ impl Client {
         self.unsent = self.unconfirmed.len();
     }
 
-    /// The server has everything that was sent so far.
-    fn confirm(&mut self, now: Instant) {
+    /// The packet of `number` led on, a \[FIN\] or a \[DAT\]. The server has everything that was
+    /// sent before, but perhaps not the NAKs for this packet: it may have sent it again by itself, and
+    /// would then wait for their numbers.
+    fn confirm(&mut self, now: Instant, number: u16, nak: Kind) {
         if self.transmissions == 1 && self.naks == 0 {
             self.rtt.on_sample(now - self.sent_at);
         }
-        self.unconfirmed.clear();
+        self.unconfirmed.retain_mut(|header| {
+            let asked = matches!(header.kind, Kind::DataNak | Kind::FinNak);
+            // Damage may have hidden which of the two was needed.
+            header.kind = if asked { nak } else { header.kind };
+            asked && header.acknowledgement == number
+        });
         self.unsent = 0;
         self.naks = 0;
         self.saw_damage = false;
@@ -226,11 +234,11 @@ impl Client {
         self.events.extend(self.receiver.take_data().map(ClientEvent::Data));
         match verdict {
             Verdict::Data => {
-                self.confirm(now);
+                self.confirm(now, packet.header.sequence, Kind::DataNak);
                 self.send(Kind::DataAck, packet.header.sequence);
             }
             Verdict::Finished | Verdict::Refused => {
-                self.confirm(now);
+                self.confirm(now, packet.header.sequence, Kind::FinNak);
                 self.receiver.expect_last(self.sequence);
                 self.send(Kind::FinAck, packet.header.sequence);
                 self.state = State::Closing;

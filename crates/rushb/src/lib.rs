@@ -32,10 +32,10 @@
 //!     while let Some(event) = server.poll_event() {
 //!         match event {
 //!             ServerEvent::Requested { session, name, .. } if name == "truth.txt" => {
-//!                 server.accept(now, session, TEXT.len() as u64);
+//!                 server.accept(session, TEXT.len() as u64);
 //!             }
 //!             ServerEvent::Requested { session, .. } => {
-//!                 server.refuse(now, session);
+//!                 server.refuse(session);
 //!             }
 //!             ServerEvent::Wanted { session, offset, len } => {
 //!                 server.supply(now, session, &TEXT[offset as usize..][..len]);

@@ -150,6 +150,11 @@ impl Sender {
         outstanding.due = now + self.rtt.rto();
     }
 
+    /// The client repeated its \[GET\].
+    pub(crate) fn on_repeated_get(&mut self) {
+        self.received += 1;
+    }
+
     /// Takes a packet of the client.
     pub(crate) fn on_packet(&mut self, now: Instant, packet: &Packet<'_>) -> Answer {
         let Some(outstanding) = &mut self.outstanding else { return Answer::Ignored };

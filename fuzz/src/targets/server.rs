@@ -187,8 +187,8 @@ impl Harness {
         let (now, server) = (self.now, &mut self.server);
         for (session, wanted) in self.held.drain(..) {
             match (wanted, how % 4) {
-                (None, 0) => server.accept(now, session, (session.serial % 4) * 1_000),
-                (None, 1) => server.refuse(now, session),
+                (None, 0) => server.accept(session, (session.serial % 4) * 1_000),
+                (None, 1) => server.refuse(session),
                 (Some(len), 0) => server.supply(now, session, &vec![b'x'; len]),
                 (Some(len), 1) => server.supply(now, session, &vec![b'x'; len - 1]),
                 (Some(len), 2) => server.supply(now, session, &vec![0xff; len]),

@@ -2,6 +2,7 @@
 //! It backs off when the socket drops, and knows neither sessions nor sockets.
 
 use core::time::Duration;
+use std::collections::VecDeque;
 
 use rudp_base::Instant;
 
@@ -11,13 +12,19 @@ const MIN_LIMIT: usize = 32;
 /// Drops within this time of a back-off are of the same overflow.
 const BACKOFF_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A window over all sessions: halved when the socket dropped, grown by one for every window of
-/// answers until the maximum is reached again.
+/// A window over all sessions: halved when the socket dropped, grown with the answers until the
+/// maximum is reached again. Clients that have never answered get half of it, so that those who
+/// forge them do not hold up the others.
 #[derive(Debug)]
 pub(super) struct Budget {
     max: usize,
     limit: usize,
+    /// Packets in flight, and how many of them are to clients that have never answered.
     in_flight: usize,
+    unanswered: usize,
+    /// Packets of sessions that are gone: when they are not in flight any more, and whether they
+    /// were to clients that had never answered.
+    orphans: VecDeque<(Instant, bool)>,
     /// Answers since the limit last grew.
     answered: usize,
     backed_off_at: Option<Instant>,
@@ -26,27 +33,59 @@ pub(super) struct Budget {
 impl Budget {
     pub(super) fn new(max: usize) -> Self {
         let max = max.max(1);
-        Self { max, limit: max, in_flight: 0, answered: 0, backed_off_at: None }
+        Self {
+            max,
+            limit: max,
+            in_flight: 0,
+            unanswered: 0,
+            orphans: VecDeque::new(),
+            answered: 0,
+            backed_off_at: None,
+        }
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        self.in_flight < self.limit
+    /// Whether a packet may be sent to a client that has answered before, or to a new one.
+    pub(super) fn has_room(&self, new: bool) -> bool {
+        self.in_flight < self.limit && (!new || self.unanswered < self.limit.div_ceil(2))
     }
 
-    pub(super) fn on_sent(&mut self) {
+    pub(super) fn on_sent(&mut self, new: bool) {
         self.in_flight += 1;
+        self.unanswered += usize::from(new);
     }
 
-    /// A packet is no longer in flight, and was answered or not.
-    pub(super) fn on_left(&mut self, answered: bool) {
+    /// A packet was answered.
+    pub(super) fn on_answered(&mut self, new: bool) {
+        self.on_lost(new);
+        if self.limit == self.max {
+            return;
+        }
+        self.answered += 1;
+        if self.answered >= self.limit {
+            self.answered = 0;
+            self.limit = (self.limit + 1 + self.limit / 16).min(self.max);
+        }
+    }
+
+    /// A packet has been on its way for too long to be in flight.
+    pub(super) fn on_lost(&mut self, new: bool) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        if answered && self.limit < self.max {
-            self.answered += 1;
-            if self.answered >= self.limit {
-                self.answered = 0;
-                self.limit += 1 + self.limit / 16;
-                self.limit = self.limit.min(self.max);
-            }
+        self.unanswered = self.unanswered.saturating_sub(usize::from(new));
+    }
+
+    /// A packet's session is gone: it counts until `at`, which never goes back.
+    pub(super) fn on_orphaned(&mut self, at: Instant, new: bool) {
+        self.orphans.push_back((at, new));
+    }
+
+    /// When the next packet without a session stops to count.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        self.orphans.front().map(|(at, _)| *at)
+    }
+
+    pub(super) fn expire(&mut self, now: Instant) {
+        while let Some((_, new)) = self.orphans.pop_front_if(|(at, _)| *at <= now) {
+            self.on_lost(new);
         }
     }
 
@@ -65,39 +104,38 @@ impl Budget {
 mod tests {
     use super::*;
 
+    fn full(max: usize) -> Budget {
+        let mut budget = Budget::new(max);
+        while budget.has_room(false) {
+            budget.on_sent(false);
+        }
+        budget
+    }
+
     #[test]
     fn drops_halve_it_once_for_each_overflow() {
-        let mut budget = Budget::new(1_000);
-        for _ in 0..1_000 {
-            assert!(budget.has_room());
-            budget.on_sent();
-        }
-        assert!(!budget.has_room());
+        let mut budget = full(1_000);
+        assert_eq!(budget.in_flight, 1_000);
         let now = Instant::ZERO + Duration::from_secs(1);
         budget.on_receive_drops(now);
         budget.on_receive_drops(now + Duration::from_millis(50));
         assert_eq!(budget.limit, 500);
-        for _ in 0..20 {
-            budget.on_receive_drops(now + Duration::from_secs(9));
-        }
+        budget.on_receive_drops(now + Duration::from_secs(9));
         assert_eq!(budget.limit, 250);
     }
 
     #[test]
     fn answers_bring_it_back_and_losses_do_not() {
-        let mut budget = Budget::new(100);
-        for _ in 0..100 {
-            budget.on_sent();
-        }
+        let mut budget = full(100);
         budget.on_receive_drops(Instant::ZERO);
         assert_eq!(budget.limit, 50);
         for _ in 0..100 {
-            budget.on_left(false);
+            budget.on_lost(false);
         }
         assert_eq!(budget.limit, 50);
         for _ in 0..10_000 {
-            budget.on_sent();
-            budget.on_left(true);
+            budget.on_sent(false);
+            budget.on_answered(false);
         }
         assert_eq!(budget.limit, 100);
     }
@@ -111,6 +149,31 @@ mod tests {
         assert_eq!(budget.limit, MIN_LIMIT);
         let mut tiny = Budget::new(0);
         tiny.on_receive_drops(Instant::ZERO);
-        assert!(tiny.has_room());
+        assert!(tiny.has_room(true));
+    }
+
+    #[test]
+    fn new_clients_get_half_of_it() {
+        let mut budget = Budget::new(10);
+        while budget.has_room(true) {
+            budget.on_sent(true);
+        }
+        assert_eq!(budget.in_flight, 5);
+        assert!(budget.has_room(false));
+        budget.on_answered(true);
+        assert!(budget.has_room(true));
+    }
+
+    #[test]
+    fn what_sessions_leave_behind_counts_for_a_while() {
+        let mut budget = full(2);
+        let later = Instant::ZERO + Duration::from_millis(200);
+        budget.on_orphaned(later, false);
+        budget.expire(Instant::ZERO);
+        assert!(!budget.has_room(false));
+        assert_eq!(budget.next_expiry(), Some(later));
+        budget.expire(later);
+        assert!(budget.has_room(false));
+        assert_eq!(budget.next_expiry(), None);
     }
 }

@@ -18,13 +18,14 @@ pub struct ServerConfig {
     /// Default 16,384.
     pub max_sessions: usize,
     /// Of these, sessions whose client has not answered yet. When a \[GET\] finds them all taken,
-    /// the oldest is dropped. Default 4,096.
+    /// the oldest is dropped. Default 12,288.
     pub max_unanswered: usize,
     /// Sessions at the same time of one IP address (IPv6: of one /64 network). Default 1,024.
     pub max_sessions_per_address: u32,
     /// New sessions per second of one IP address, with a burst of as many. Default 1,000.
     pub max_rate_per_address: u32,
-    /// Packets in flight to all clients together. Default 2,048: their answers fit the 4 MiB
+    /// Packets in flight to all clients together; those that have not answered yet get half of it
+    /// at most. Default 2,048: their answers fit the 4 MiB
     /// receive buffer that a server should have.
     pub max_in_flight: usize,
 }
@@ -35,7 +36,7 @@ impl Default for ServerConfig {
             rto: Rto::default(),
             tries: 8,
             max_sessions: 16_384,
-            max_unanswered: 4_096,
+            max_unanswered: 12_288,
             max_sessions_per_address: 1_024,
             max_rate_per_address: 1_000,
             max_in_flight: 2_048,

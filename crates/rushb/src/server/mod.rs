@@ -20,8 +20,8 @@ pub use self::event::{Limit, Outcome, Report, ServerEvent, SessionId};
 
 use self::budget::Budget;
 use self::limits::Addresses;
-use self::queue::Queue;
-use self::session::{Session, Stage, Ticket};
+use self::queue::{Lane, Queue};
+use self::session::{Session, Stage};
 use crate::cipher;
 use crate::sender::Answer;
 use crate::wire::{Kind, PACKET_LEN, Packet};
@@ -46,7 +46,7 @@ type Slot = usize;
 ///     fn on_event(&mut self, now: Instant, server: &mut Server, event: ServerEvent) {
 ///         match event {
 ///             ServerEvent::Requested { session, .. } => {
-///                 server.accept(now, session, self.0.len() as u64);
+///                 server.accept(session, self.0.len() as u64);
 ///             }
 ///             ServerEvent::Wanted { session, offset, len } => {
 ///                 let start = offset as usize;
@@ -69,9 +69,8 @@ pub struct Server {
     /// Sessions whose client has not answered yet, and closed ones, by serial: oldest first.
     unanswered: BTreeMap<u64, Slot>,
     closed: BTreeMap<u64, Slot>,
-    /// Who has a \[DAT\] or \[FIN\] to send, and who a last \[FIN/ACK\].
-    ready: Queue<Slot>,
-    replies: Queue<Slot>,
+    /// Who waits to send.
+    queue: Queue,
     /// At most one entry a session. An entry may be early: it is moved when it fires, not with
     /// every packet.
     timers: BTreeSet<(Instant, Slot)>,
@@ -96,8 +95,7 @@ impl Server {
             next_serial: 1,
             unanswered: BTreeMap::new(),
             closed: BTreeMap::new(),
-            ready: Queue::default(),
-            replies: Queue::default(),
+            queue: Queue::default(),
             timers: BTreeSet::new(),
             budget,
             addresses,
@@ -109,7 +107,7 @@ impl Server {
 
     /// Serves what `session` asked for: a resource of `len` bytes. False where the session is gone
     /// or was answered before.
-    pub fn accept(&mut self, _now: Instant, session: SessionId, len: u64) -> bool {
+    pub fn accept(&mut self, session: SessionId, len: u64) -> bool {
         let accepted = self.find(session).is_some_and(|found| found.accept(len));
         if accepted {
             self.go_on(session.slot);
@@ -119,7 +117,7 @@ impl Server {
 
     /// Answers what `session` asked for with \[FIN\]. False where the session is gone or was
     /// answered before.
-    pub fn refuse(&mut self, _now: Instant, session: SessionId) -> bool {
+    pub fn refuse(&mut self, session: SessionId) -> bool {
         let refused = self.find(session).is_some_and(|found| found.refuse(Outcome::Refused));
         if refused {
             self.go_on(session.slot);
@@ -139,14 +137,19 @@ impl Server {
         true
     }
 
-    /// Stops answering `session`: its client gives up by itself, and never takes what it has for
-    /// the whole. False where the session is gone.
+    /// Gives `session` up. A client that has got nothing yet is refused; to any other the server
+    /// falls silent, so that it never takes what it has for the whole. False where the session is
+    /// gone.
     pub fn abandon(&mut self, now: Instant, session: SessionId) -> bool {
-        let found = self.find(session).is_some_and(|found| found.stage != Stage::Closed);
-        if found {
+        let Some(found) = self.find(session).filter(|found| found.stage != Stage::Closed) else {
+            return false;
+        };
+        if found.give_up() {
+            self.go_on(session.slot);
+        } else {
             self.end(now, session.slot, Outcome::Abandoned);
         }
-        found
+        true
     }
 
     /// Ignores every \[GET\] from now on; sessions that are open go on.
@@ -192,29 +195,21 @@ impl Server {
         if let Some((offset, len)) = session.wanted() {
             self.events.push_back(ServerEvent::Wanted { session: session.id, offset, len });
         } else if session.ticket.is_none() {
-            session.ticket = match session.stage {
-                Stage::Waiting => None,
-                Stage::Sending => Some(Ticket::Ready(self.ready.push(slot))),
-                Stage::Closed => Some(Ticket::Reply(self.replies.push(slot))),
-            };
+            session.ticket = session.lane().map(|lane| self.queue.push(lane, slot));
         }
     }
 
-    /// Takes a session out of its queue.
+    /// Takes a session out of the queue.
     fn unqueue(&mut self, slot: Slot) {
-        match self.sessions.get_mut(slot).and_then(|session| session.ticket.take()) {
-            Some(Ticket::Ready(ticket)) => self.ready.remove(ticket),
-            Some(Ticket::Reply(ticket)) => self.replies.remove(ticket),
-            None => {}
+        if let Some(ticket) = self.sessions.get_mut(slot).and_then(|found| found.ticket.take()) {
+            self.queue.remove(ticket);
         }
     }
 
-    /// A session's packet is no longer in flight.
-    fn land(&mut self, slot: Slot, answered: bool) {
-        let Some(session) = self.sessions.get_mut(slot) else { return };
-        if core::mem::take(&mut session.in_flight) {
-            self.budget.on_left(answered);
-        }
+    /// Whether a session's packet was in flight, which it is no longer; if so, whether the client
+    /// was new.
+    fn land(&mut self, slot: Slot) -> Option<bool> {
+        self.sessions.get_mut(slot)?.in_flight.take()
     }
 
     /// Sets a session's timer to fire when it must, or before.
@@ -234,7 +229,10 @@ impl Server {
     /// Forgets a session, and reports it unless it was closed before.
     fn end(&mut self, now: Instant, slot: Slot, outcome: Outcome) {
         self.unqueue(slot);
-        self.land(slot, false);
+        if let Some(new) = self.land(slot) {
+            // The packet is under way all the same.
+            self.budget.on_orphaned(now + FLIGHT_TIME, new);
+        }
         let Some(session) = self.sessions.try_remove(slot) else { return };
         if let Some(armed) = session.armed {
             self.timers.remove(&(armed, slot));
@@ -355,15 +353,18 @@ impl Server {
             return true;
         }
         let (serial, closed) = (session.id.serial, session.stage == Stage::Closed);
-        let due_later = session.sender.due().is_some_and(|due| due > now);
+        let waits =
+            session.sender.due().is_some_and(|due| due > now) || session.sender.is_exhausted();
         self.unanswered.remove(&serial);
         self.unqueue(slot);
-        self.land(slot, true);
+        if let Some(new) = self.land(slot) {
+            self.budget.on_answered(new);
+        }
         if closed {
             self.on_closed(now, slot);
         }
-        if due_later {
-            self.arm(slot); // A NAK that waits for its interval.
+        if waits {
+            self.arm(slot); // A NAK that waits for its interval, or in vain.
         } else {
             self.go_on(slot);
         }
@@ -388,10 +389,11 @@ impl Server {
         if session.stage == Stage::Closed && session.closed_until <= now {
             return self.end(now, slot, Outcome::Delivered);
         }
-        if session.in_flight && now >= session.sender.sent_at() + FLIGHT_TIME {
-            self.land(slot, false);
+        if now >= session.sender.sent_at() + FLIGHT_TIME
+            && let Some(new) = session.in_flight.take()
+        {
+            self.budget.on_lost(new);
         }
-        let Some(session) = self.sessions.get_mut(slot) else { return };
         let due = session.sender.due().is_some_and(|due| due <= now) && session.ticket.is_none();
         if !due {
             self.arm(slot);
@@ -399,7 +401,9 @@ impl Server {
             self.end(now, slot, Outcome::ClientGone);
         } else {
             session.sender.on_due();
-            self.land(slot, false);
+            if let Some(new) = session.in_flight.take() {
+                self.budget.on_lost(new);
+            }
             self.go_on(slot);
         }
     }
@@ -419,18 +423,22 @@ impl Machine for Server {
             self.timers.remove(&(at, slot));
             self.on_timer(now, slot);
         }
+        self.budget.expire(now);
     }
 
     fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
         let packet = buffer.first_chunk_mut::<PACKET_LEN>()?;
-        let ready = || self.ready.first().filter(|_| self.budget.has_room());
-        let slot = self.replies.first().or_else(ready)?;
+        let slot = self.queue.first(|lane| match lane {
+            Lane::Known => self.budget.has_room(false),
+            Lane::New => self.budget.has_room(true),
+            Lane::Reply => true,
+        })?;
         let session = self.sessions.get_mut(slot)?;
         session.emit(now, packet);
         let (peer, local) = (session.id.peer, session.local);
         if session.stage == Stage::Sending {
-            session.in_flight = true;
-            self.budget.on_sent();
+            session.in_flight = Some(session.is_new);
+            self.budget.on_sent(session.is_new);
         }
         self.unqueue(slot);
         self.arm(slot);
@@ -438,7 +446,8 @@ impl Machine for Server {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.first().map(|(at, _)| *at)
+        let timer = self.timers.first().map(|(at, _)| *at);
+        timer.into_iter().chain(self.budget.next_expiry()).min()
     }
 
     fn poll_event(&mut self) -> Option<ServerEvent> {

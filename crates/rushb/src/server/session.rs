@@ -8,6 +8,7 @@ use rudp_base::Instant;
 
 use super::config::ServerConfig;
 use super::event::{Outcome, Progress, SessionId};
+use super::queue::{Lane, Ticket};
 use crate::cipher;
 use crate::sender::{Answer, Sender};
 use crate::wire::{Header, Kind, Options, PACKET_LEN, PAYLOAD_LEN, Packet};
@@ -21,15 +22,6 @@ pub(super) enum Stage {
     Sending,
     /// The client's \[FIN/ACK\] is here; the last packet is repeated when that one is.
     Closed,
-}
-
-/// A place in one of the server's queues.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Ticket {
-    /// For a \[DAT\] or \[FIN\].
-    Ready(u64),
-    /// For the last \[FIN/ACK\].
-    Reply(u64),
 }
 
 #[derive(Debug)]
@@ -50,8 +42,11 @@ pub(super) struct Session {
     pub(super) progress: Progress,
     /// Where the session waits to send, if it does.
     pub(super) ticket: Option<Ticket>,
-    /// Whether its outstanding packet counts as in flight.
-    pub(super) in_flight: bool,
+    /// Whether its outstanding packet counts as in flight; if so, whether the client had never
+    /// answered when it was sent.
+    pub(super) in_flight: Option<bool>,
+    /// Whether the client has never answered.
+    pub(super) is_new: bool,
     /// When the server's timer for it is set to.
     pub(super) armed: Option<Instant>,
     /// When a closed session is forgotten.
@@ -77,7 +72,8 @@ impl Session {
             outcome: Outcome::Delivered,
             progress: Progress::starting(now),
             ticket: None,
-            in_flight: false,
+            in_flight: None,
+            is_new: true,
             armed: None,
             closed_until: Instant::ZERO,
         }
@@ -107,6 +103,27 @@ impl Session {
         true
     }
 
+    /// The application cannot go on. False where the client has something already: then the session
+    /// must fall silent, for a \[FIN\] would make that look complete.
+    pub(super) fn give_up(&mut self) -> bool {
+        if self.stage != Stage::Waiting || self.offset > 0 {
+            return false;
+        }
+        self.outcome = Outcome::Abandoned;
+        self.finish();
+        true
+    }
+
+    /// Where the session has to wait to send what it has, if it has something.
+    pub(super) fn lane(&self) -> Option<Lane> {
+        match self.stage {
+            Stage::Waiting => None,
+            Stage::Sending if self.is_new => Some(Lane::New),
+            Stage::Sending => Some(Lane::Known),
+            Stage::Closed => Some(Lane::Reply),
+        }
+    }
+
     fn finish(&mut self) {
         self.sender.load_fin();
         self.stage = Stage::Sending;
@@ -122,16 +139,21 @@ impl Session {
     /// Takes the wanted piece. False where it is not what was wanted, or has no code under ENC:
     /// then the session cannot go on, for anything it sent would look like the file.
     pub(super) fn supply(&mut self, data: &[u8]) -> bool {
-        let Some((_, len)) = self.wanted().filter(|(_, len)| *len == data.len()) else {
-            return false;
-        };
-        let mut payload = [0; PAYLOAD_LEN];
-        payload[..len].copy_from_slice(data);
-        if self.options.encoding && cipher::encode(&mut payload[..len]).is_err() {
+        if self.wanted().is_none_or(|(_, len)| len != data.len()) {
             return false;
         }
-        self.sender.load_data(&payload[..len]);
-        self.offset += len as u64;
+        if self.options.encoding {
+            let mut encoded = [0; PAYLOAD_LEN];
+            let encoded = &mut encoded[..data.len()];
+            encoded.copy_from_slice(data);
+            if cipher::encode(encoded).is_err() {
+                return false;
+            }
+            self.sender.load_data(encoded);
+        } else {
+            self.sender.load_data(data);
+        }
+        self.offset += data.len() as u64;
         self.stage = Stage::Sending;
         true
     }
@@ -141,6 +163,10 @@ impl Session {
     pub(super) fn on_packet(&mut self, now: Instant, packet: &Packet<'_>) -> Answer {
         if packet.header.options != self.options {
             return Answer::Ignored;
+        }
+        if self.is_new && packet.header.kind == Kind::Get && packet.is_intact() {
+            // It is not answered, but a client that repeats it has the right to more packets.
+            self.sender.on_repeated_get();
         }
         match self.stage {
             Stage::Waiting => Answer::Ignored,
@@ -158,6 +184,7 @@ impl Session {
 
     fn on_answer(&mut self, now: Instant, packet: &Packet<'_>) -> Answer {
         let answer = self.sender.on_packet(now, packet);
+        self.is_new &= answer == Answer::Ignored;
         match answer {
             Answer::Acked if packet.header.kind == Kind::FinAck => self.stage = Stage::Closed,
             Answer::Acked => {
@@ -180,7 +207,7 @@ impl Session {
             return Some(self.closed_until);
         }
         let due = self.sender.due().filter(|_| self.ticket.is_none())?;
-        let lost = self.in_flight.then(|| self.sender.sent_at() + flight_time);
+        let lost = self.in_flight.map(|_| self.sender.sent_at() + flight_time);
         Some(lost.map_or(due, |lost| lost.min(due)))
     }
 
