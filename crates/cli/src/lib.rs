@@ -8,6 +8,7 @@
 )]
 
 mod exit;
+mod print;
 pub mod rushb;
 mod signals;
 

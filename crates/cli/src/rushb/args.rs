@@ -123,7 +123,7 @@ pub(crate) struct Limits {
     pub(crate) max_sessions: usize,
 
     /// Of these, sessions whose client has not answered yet; the oldest makes room for a new one
-    #[arg(long, value_name = "N", default_value_t = 4_096, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 12_288, value_parser = at_least_one)]
     pub(crate) max_unanswered: usize,
 
     /// Sessions at the same time of one address (IPv6: of one /64 network)

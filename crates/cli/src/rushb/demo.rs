@@ -7,7 +7,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser as _;
 use rudp_base::{Instant as Moment, Seed};
@@ -23,9 +23,13 @@ use super::ladder::{self, Direction, Ladder};
 use super::output::{Expected, Output};
 use super::{progress, serve};
 use crate::exit::{Exit, Failure, OrExit};
+use crate::print::print;
 use crate::signals;
 
 const NAME: &str = "demo.txt";
+
+/// Nobody looks at a demo that stands still for longer.
+const PATIENCE: Duration = Duration::from_secs(12);
 
 /// A relay has no events, and so needs no application.
 type NoEvents = fn(Moment, &mut Relay, Infallible);
@@ -42,22 +46,26 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
 
     let server = serve::start(&serve_args(directory.path())?)?;
     let relay = relay(args, server.local_addr())?;
-    println!("serving a directory with {NAME} ({} bytes) on {}", text.len(), server.local_addr());
-    println!(
-        "on the way: {}, which loses {} %, damages {} % and repeats 1 % of the packets each way",
+    print(format!(
+        "serving a directory with {NAME} ({} bytes) on {}\n\
+         on the way: {}, which loses {} %, damages {} % and repeats 1 % of the packets each way\n",
+        text.len(),
+        server.local_addr(),
         relay.local_addr(),
         args.loss,
         args.corrupt
-    );
+    ))?;
 
     let tally = Arc::new(Mutex::new(Tally::default()));
     let (count, verbose) = (Arc::clone(&tally), args.verbose);
-    let client = Client::new(ClientConfig::default(), relay.local_addr(), NAME)
+    let config = ClientConfig { timeout: PATIENCE, ..ClientConfig::default() };
+    let client = Client::new(config, relay.local_addr(), NAME)
         .or_exit(Exit::Other, || "cannot ask for the file".into())?;
     let client = Ladder::new(client, move |direction, datagram: &[u8]| {
         count.lock().unwrap_or_else(PoisonError::into_inner).add(direction, datagram);
         if verbose {
-            println!("{}", ladder::line(direction, datagram));
+            // Whoever does not read it misses nothing that matters.
+            let _ = print(ladder::line(direction, datagram) + "\n");
         }
     });
     let expected =
@@ -68,15 +76,17 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let outcome =
         Download::new(0, output, bar.clone(), sender).run(client, relay.local_addr(), &signals)?;
     bar.finish_and_clear();
-    tally.lock().unwrap_or_else(PoisonError::into_inner).print();
+    print(tally.lock().unwrap_or_else(PoisonError::into_inner).text())?;
     relay.shutdown();
     server.shutdown();
-    outcome.result?;
+    outcome.result.map_err(|Failure { exit, error }| Failure {
+        exit,
+        error: error.context("the file did not get through the bad network"),
+    })?;
     if fs::read(&copy).ok().as_deref() != Some(&text) {
         return Err(Failure::message(Exit::Corrupt, "the copy differs from the file"));
     }
-    println!("the copy is exact: {} bytes in {:.1?}", text.len(), started.elapsed());
-    Ok(())
+    print(format!("the copy is exact: {} bytes in {:.1?}\n", text.len(), started.elapsed()))
 }
 
 fn serve_args(directory: &std::path::Path) -> Result<ServeArgs, Failure> {
@@ -138,11 +148,11 @@ impl Tally {
         row.1 += u64::from(damaged);
     }
 
-    fn print(&self) {
-        println!("the ladder, as the client saw it:");
-        for (label, (count, damaged)) in &self.rows {
-            let damaged = if *damaged > 0 { format!(", {damaged} damaged") } else { String::new() };
-            println!("  {label:<12} {count:>6}{damaged}");
-        }
+    fn text(&self) -> String {
+        let rows = self.rows.iter().map(|(label, (count, damaged))| match damaged {
+            0 => format!("  {label:<12} {count:>6}\n"),
+            _ => format!("  {label:<12} {count:>6}, {damaged} damaged\n"),
+        });
+        "the ladder, as the client saw it:\n".to_owned() + &rows.collect::<String>()
     }
 }

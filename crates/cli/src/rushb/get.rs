@@ -15,6 +15,7 @@ use super::ladder::{self, Ladder};
 use super::output::{Expected, Output};
 use super::progress;
 use crate::exit::{Exit, Failure, OrExit};
+use crate::print::note;
 use crate::signals;
 
 pub(crate) fn run(args: &GetArgs) -> Result<(), Failure> {
@@ -78,7 +79,7 @@ fn start(
     signals: &Receiver<Signal>,
 ) -> Result<Outcome, Failure> {
     if args.verbose {
-        let watch = |direction, datagram: &[u8]| eprintln!("{}", ladder::line(direction, datagram));
+        let watch = |direction, datagram: &[u8]| note(ladder::line(direction, datagram));
         download.run(Ladder::new(client, watch), server, signals)
     } else {
         download.run(client, server, signals)
@@ -108,5 +109,5 @@ fn report(args: &GetArgs, bytes: u64, granted: Options, elapsed: Duration) {
     };
     let per_second = u128::from(bytes) * 1_000_000 / elapsed.as_micros().max(1);
     let rate = HumanBytes(u64::try_from(per_second).unwrap_or(u64::MAX));
-    eprintln!("{}: {bytes} bytes in {elapsed:.1?} ({rate}/s), {checked}", args.from.name);
+    note(format!("{}: {bytes} bytes in {elapsed:.1?} ({rate}/s), {checked}", args.from.name));
 }

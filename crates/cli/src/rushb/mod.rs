@@ -24,6 +24,7 @@ use clap::Parser as _;
 
 use self::args::{Args, Command, ServeArgs};
 use crate::exit::{Exit, Failure};
+use crate::print::note;
 
 /// The name under which old harnesses start a server, without arguments.
 const CLASSIC_NAME: &str = "RUSHBSvr";
@@ -44,7 +45,7 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
         Ok(()) => Exit::Done.into(),
         Err(Failure { exit, error }) => {
             if exit != Exit::Interrupted {
-                eprintln!("rushb: {error:#}");
+                note(format!("rushb: {error:#}"));
             }
             exit.into()
         }

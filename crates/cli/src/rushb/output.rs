@@ -29,8 +29,8 @@ pub(crate) struct Output {
 enum Target {
     /// A temporary file beside `path`, which takes its name at the end.
     File { temporary: BufWriter<NamedTempFile>, path: PathBuf },
-    /// Standard output, or something that is no regular file.
-    Stream(Box<dyn Write + Send>),
+    /// Standard output, or something that is no regular file, and its name.
+    Stream(Box<dyn Write + Send>, String),
 }
 
 impl Output {
@@ -41,7 +41,9 @@ impl Output {
         expected: Expected,
     ) -> Result<Self, Failure> {
         let target = match output {
-            Some(path) if path == Path::new("-") => Target::Stream(Box::new(io::stdout())),
+            Some(path) if path == Path::new("-") => {
+                Target::Stream(Box::new(io::stdout()), "standard output".into())
+            }
             Some(path) if path.is_dir() => Target::file(&path.join(own_name(name)?))?,
             Some(path) => Target::file(path)?,
             None => Target::file(Path::new(own_name(name)?))?,
@@ -61,10 +63,10 @@ impl Output {
             Target::File { temporary, path } => temporary
                 .write_all(data)
                 .or_exit(Exit::Local, || format!("cannot write {}", path.display())),
-            Target::Stream(stream) => stream
+            Target::Stream(stream, name) => stream
                 .write_all(data)
                 .and_then(|()| stream.flush())
-                .or_exit(Exit::Local, || "cannot write the output".into()),
+                .or_exit(Exit::Local, || format!("cannot write {name}")),
         }
     }
 
@@ -102,7 +104,7 @@ impl Target {
             Ok(metadata) if !metadata.is_file() => {
                 let device =
                     File::options().write(true).open(&path).or_exit(Exit::Local, failed)?;
-                return Ok(Self::Stream(Box::new(device)));
+                return Ok(Self::Stream(Box::new(device), path.display().to_string()));
             }
             _ => {}
         }
@@ -116,9 +118,19 @@ impl Target {
             // What the umask leaves of it, as for any other new file.
             .permissions(fs::Permissions::from_mode(0o666))
             .tempfile_in(directory)
-            .or_exit(Exit::Local, failed)?;
+            .map_err(without_path)
+            .or_exit(Exit::Local, || {
+                format!("cannot write {}: no new file in {}", path.display(), directory.display())
+            })?;
         Ok(Self::File { temporary: BufWriter::new(temporary), path })
     }
+}
+
+/// The system's error, without the name of a temporary file that means nothing to anybody.
+fn without_path(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|error| error.source());
+    let cause = cause.and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.and_then(io::Error::raw_os_error).map_or(error, io::Error::from_raw_os_error)
 }
 
 /// The last part of the server's name for a file, which becomes its name here.

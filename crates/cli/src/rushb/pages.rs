@@ -1,7 +1,6 @@
 //! Completion scripts and manual pages, made from the command line's own description.
 //! Nothing here knows what the commands do.
 
-use std::io::{self, Write as _};
 use std::path::Path;
 
 use clap::CommandFactory as _;
@@ -9,6 +8,7 @@ use clap_complete::Shell;
 
 use super::args::Args;
 use crate::exit::{Exit, Failure, OrExit};
+use crate::print::print;
 
 /// Prints a completion script.
 pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
@@ -30,8 +30,4 @@ pub(crate) fn man(out: Option<&Path>) -> Result<(), Failure> {
         .render(&mut page)
         .or_exit(Exit::Local, || "cannot make the page".into())?;
     print(&page)
-}
-
-fn print(bytes: &[u8]) -> Result<(), Failure> {
-    io::stdout().write_all(bytes).or_exit(Exit::Local, || "cannot write to standard output".into())
 }

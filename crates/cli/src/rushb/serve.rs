@@ -1,7 +1,6 @@
 //! `rushb serve`: a socket, the server machine and a directory, until Ctrl-C.
 //! Requests are answered in `site`.
 
-use std::io::Write as _;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use super::directory::Directory;
 use super::logs;
 use super::site::{Scan, Site, Totals};
 use crate::exit::{Exit, Failure, OrExit};
+use crate::print::print;
 use crate::signals;
 
 /// How long open sessions may go on after Ctrl-C.
@@ -79,7 +79,7 @@ pub(crate) fn start(args: &ServeArgs) -> Result<Running, Failure> {
 fn scan_files(driver: &Running, to_scan: &Receiver<Scan>) {
     for scan in to_scan {
         let encodable = scan.run();
-        driver.post(move |now, server, site| site.on_scanned(now, server, scan, encodable));
+        driver.post(move |_, server, site| site.on_scanned(server, scan, encodable));
     }
 }
 
@@ -96,10 +96,7 @@ fn announce(args: &ServeArgs, driver: &Running) -> Result<(), Failure> {
     } else {
         format!("serving {directory} at {address}; download with: rushb get {address}/NAME")
     };
-    let mut stdout = std::io::stdout();
-    writeln!(stdout, "{line}")
-        .and_then(|()| stdout.flush())
-        .or_exit(Exit::Local, || "cannot write to standard output".into())
+    print(line + "\n")
 }
 
 fn wait(driver: &Running, sender: Sender<Stop>, stop: &Receiver<Stop>) -> Result<(), Failure> {

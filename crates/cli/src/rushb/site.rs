@@ -80,24 +80,17 @@ impl Site {
     }
 
     /// A file has been looked through.
-    pub(crate) fn on_scanned(
-        &mut self,
-        now: Instant,
-        server: &mut Server,
-        scan: Scan,
-        encodable: bool,
-    ) {
+    pub(crate) fn on_scanned(&mut self, server: &mut Server, scan: Scan, encodable: bool) {
         self.directory.set_encodable(&scan.id, encodable);
         if encodable {
-            self.serve(now, server, scan.session, scan.id);
+            self.serve(server, scan.session, scan.id);
         } else {
-            self.refuse(now, server, scan.session, scan.id.name(), &Refusal::NotEncodable);
+            self.refuse(server, scan.session, scan.id.name(), &Refusal::NotEncodable);
         }
     }
 
     fn on_request(
         &mut self,
-        now: Instant,
         server: &mut Server,
         session: SessionId,
         name: &str,
@@ -106,7 +99,7 @@ impl Site {
         debug!(client = %session.peer, ?name, chk = options.checksum, enc = options.encoding, "asked");
         let found = match self.directory.find(name) {
             Ok(found) => found,
-            Err(refusal) => return self.refuse(now, server, session, name, &refusal),
+            Err(refusal) => return self.refuse(server, session, name, &refusal),
         };
         if found.ends_in_zero {
             warn!(
@@ -115,33 +108,26 @@ impl Site {
             );
         }
         match found.encodable {
-            Some(true) => self.serve(now, server, session, found.id),
-            _ if !options.encoding => self.serve(now, server, session, found.id),
-            Some(false) => self.refuse(now, server, session, name, &Refusal::NotEncodable),
+            Some(true) => self.serve(server, session, found.id),
+            _ if !options.encoding => self.serve(server, session, found.id),
+            Some(false) => self.refuse(server, session, name, &Refusal::NotEncodable),
             None => {
                 let scan = Scan { session, id: found.id, file: found.file };
                 if self.scans.try_send(scan).is_err() {
-                    self.refuse(now, server, session, name, &Refusal::Busy);
+                    self.refuse(server, session, name, &Refusal::Busy);
                 }
             }
         }
     }
 
-    fn serve(&mut self, now: Instant, server: &mut Server, session: SessionId, id: FileId) {
-        if server.accept(now, session, id.len()) {
+    fn serve(&mut self, server: &mut Server, session: SessionId, id: FileId) {
+        if server.accept(session, id.len()) {
             self.downloads.insert(session, id);
         }
     }
 
-    fn refuse(
-        &mut self,
-        now: Instant,
-        server: &mut Server,
-        session: SessionId,
-        name: &str,
-        reason: &Refusal,
-    ) {
-        server.refuse(now, session);
+    fn refuse(&mut self, server: &mut Server, session: SessionId, name: &str, reason: &Refusal) {
+        server.refuse(session);
         if let Some(more) = self.refused.admit() {
             warn!(client = %session.peer, ?name, %reason, more, "refused");
         }
@@ -209,7 +195,7 @@ impl Application<Server> for Site {
     fn on_event(&mut self, now: Instant, server: &mut Server, event: ServerEvent) {
         match event {
             ServerEvent::Requested { session, name, options } => {
-                self.on_request(now, server, session, &name, options);
+                self.on_request(server, session, &name, options);
             }
             ServerEvent::Wanted { session, offset, len } => {
                 self.on_wanted(now, server, session, offset, len);

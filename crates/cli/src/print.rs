@@ -1,0 +1,20 @@
+//! Lines for people, where a reader that went away is no reason to panic.
+//! What the lines say is the programs'.
+
+use std::io::{self, Write as _};
+
+use crate::exit::{Exit, Failure, OrExit};
+
+/// Prints a line on standard error; if that cannot be written, nobody is told.
+pub(crate) fn note(line: impl AsRef<str>) {
+    let _ = writeln!(io::stderr(), "{}", line.as_ref());
+}
+
+/// Prints `text` on standard output.
+pub(crate) fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
+    let mut stdout = io::stdout();
+    stdout
+        .write_all(text.as_ref())
+        .and_then(|()| stdout.flush())
+        .or_exit(Exit::Local, || "cannot write to standard output".into())
+}
