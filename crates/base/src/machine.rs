@@ -15,11 +15,12 @@ pub const TRANSMIT_BUFFER: usize = 65_535;
 /// rely on the machine's half of it:
 ///
 /// 1. Time goes forward: no call has an earlier `now` than the one before it.
-/// 2. After any input ([`handle`](Self::handle), [`handle_timeout`](Self::handle_timeout), or a
-///    call by the application) the runner drains: it takes every event and every transmit, until
-///    both return `None`. [`drain`] does it. A runner whose socket is full may stop early, and
-///    goes on when the socket can take more.
-/// 3. A `poll_transmit` that returns `None` has changed nothing and queued no event.
+/// 2. After all inputs of one `now` ([`handle`](Self::handle), [`handle_timeout`](Self::handle_timeout),
+///    calls by the application, in any number and order) the runner drains: it takes every event
+///    and every transmit, until both return `None`. [`drain`] does it. A runner whose socket is full
+///    may stop early, and goes on when the socket can take more.
+/// 3. A `poll_transmit` that returns `None` has changed nothing that can be seen: asked again it
+///    returns `None` again, no event is queued, and `poll_timeout` is what it was.
 /// 4. [`poll_timeout`](Self::poll_timeout) is absolute, and after `handle_timeout(now)` and a
 ///    complete drain it is later than `now`: a machine never asks for what has just been done.
 /// 5. The same calls with the same arguments give the same results. Randomness comes from a seed

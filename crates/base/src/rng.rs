@@ -42,14 +42,16 @@ impl Seed {
         Self(*blake3::keyed_hash(&self.0, purpose.as_bytes()).as_bytes())
     }
 
+    // The zero bytes keep the two kinds apart from whatever purpose somebody forks for.
+
     /// A generator for what must stay secret.
     pub fn secret_stream(&self, purpose: &str) -> SecretRng {
-        SecretRng(ChaCha20Rng::from_seed(self.fork("secret").fork(purpose).0))
+        SecretRng(ChaCha20Rng::from_seed(self.fork("\0secret").fork(purpose).0))
     }
 
     /// A generator for what anybody may see.
     pub fn public_stream(&self, purpose: &str) -> PublicRng {
-        PublicRng(ChaCha8Rng::from_seed(self.fork("public").fork(purpose).0))
+        PublicRng(ChaCha8Rng::from_seed(self.fork("\0public").fork(purpose).0))
     }
 }
 

@@ -94,7 +94,10 @@ fn announce(args: &ServeArgs, driver: &Running) -> Result<(), Failure> {
         info!(%address, %directory, "serving");
         return Ok(());
     } else {
-        format!("serving {directory} at {address}; download with: rushb get {address}/NAME")
+        let (host, port) = (address.ip(), address.port());
+        let reach =
+            if host.is_unspecified() { format!("HOST:{port}") } else { address.to_string() };
+        format!("serving {directory} at {address}; download with: rushb get {reach}/NAME")
     };
     print(line + "\n")
 }
