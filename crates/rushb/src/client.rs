@@ -212,8 +212,11 @@ impl Client {
         }
         self.unconfirmed.retain_mut(|header| {
             let asked = matches!(header.kind, Kind::DataNak | Kind::FinNak);
-            // Damage may have hidden which of the two was needed.
-            header.kind = if asked { nak } else { header.kind };
+            if asked {
+                // What damage may have hidden: which of the two was needed, what was granted.
+                header.kind = nak;
+                header.options = self.receiver.options();
+            }
             asked && header.acknowledgement == number
         });
         self.unsent = 0;

@@ -11,9 +11,15 @@ use crate::wire::{Header, Kind, Options, PACKET_LEN, PAYLOAD_LEN, Packet};
 /// The least time between two transmissions of one packet that NAKs can cause, the first excepted.
 const NAK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How many packets a session sends at most for each one that it got, its \[GET\] included. Whoever
-/// forges a client's packets must not make the server send that client much more.
-const AMPLIFICATION: u64 = 3;
+/// How often a session may send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tries {
+    /// One packet.
+    pub(crate) packet: u32,
+    /// Packets for each one that it got. Whoever forges a client's packets must not make the server
+    /// send that client much more.
+    pub(crate) amplification: u32,
+}
 
 /// What a client's packet did to the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +56,7 @@ pub(crate) struct Sender {
     received: u64,
     /// Packets sent, retransmissions included.
     sent: u64,
-    /// How often one packet is sent at most.
-    tries: u32,
+    tries: Tries,
     rtt: RttEstimator,
     outstanding: Option<Outstanding>,
     /// Kept from the first \[DAT\] on: a packet is sent again with the same bytes. It is allocated
@@ -60,13 +65,13 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    pub(crate) fn new(rto: Rto, tries: u32) -> Self {
+    pub(crate) fn new(rto: Rto, tries: Tries) -> Self {
         Self {
             sequence: 1,
             answer_sequence: 2, // The client's [GET] was its packet 1.
             received: 1,
             sent: 0,
-            tries: tries.max(1),
+            tries,
             rtt: RttEstimator::new(rto),
             outstanding: None,
             payload: None,
@@ -116,7 +121,8 @@ impl Sender {
 
     /// Whether the outstanding packet has been sent as often as it may be.
     pub(crate) fn is_exhausted(&self) -> bool {
-        self.transmissions() >= self.tries || self.sent >= AMPLIFICATION * self.received
+        self.transmissions() >= self.tries.packet
+            || self.sent >= self.received.saturating_mul(u64::from(self.tries.amplification))
     }
 
     /// How often the outstanding packet was sent.
@@ -203,7 +209,7 @@ mod tests {
     use super::*;
 
     const PLAIN: Options = Options { checksum: false, encoding: false };
-    const TRIES: u32 = 8;
+    const TRIES: Tries = Tries { packet: 8, amplification: 3 };
 
     fn sender(payload: &[u8]) -> Sender {
         let mut sender = Sender::new(Rto::default(), TRIES);
@@ -293,7 +299,7 @@ mod tests {
             answer(&mut sender, now, Kind::DataNak, sequence, 1);
             now += NAK_INTERVAL;
         }
-        assert_eq!(transmissions, TRIES);
+        assert_eq!(transmissions, TRIES.packet);
     }
 
     #[test]
@@ -324,7 +330,7 @@ mod tests {
             emit(&mut sender, at(1));
             !sender.is_exhausted()
         });
-        assert_eq!(sent.count() + 1, TRIES as usize);
+        assert_eq!(sent.count() + 1, TRIES.packet as usize);
     }
 
     #[test]

@@ -54,9 +54,12 @@ impl Budget {
         self.unanswered += usize::from(new);
     }
 
-    /// A packet was answered.
-    pub(super) fn on_answered(&mut self, new: bool) {
-        self.on_lost(new);
+    /// A packet was answered, which was still in flight, to a new client or another, or was not
+    /// taken to be any more.
+    pub(super) fn on_answered(&mut self, in_flight: Option<bool>) {
+        if let Some(new) = in_flight {
+            self.on_lost(new);
+        }
         if self.limit == self.max {
             return;
         }
@@ -135,7 +138,17 @@ mod tests {
         assert_eq!(budget.limit, 50);
         for _ in 0..10_000 {
             budget.on_sent(false);
-            budget.on_answered(false);
+            budget.on_answered(Some(false));
+        }
+        assert_eq!(budget.limit, 100);
+    }
+
+    #[test]
+    fn late_answers_bring_it_back_too() {
+        let mut budget = full(100);
+        budget.on_receive_drops(Instant::ZERO);
+        for _ in 0..10_000 {
+            budget.on_answered(None);
         }
         assert_eq!(budget.limit, 100);
     }
@@ -160,7 +173,7 @@ mod tests {
         }
         assert_eq!(budget.in_flight, 5);
         assert!(budget.has_room(false));
-        budget.on_answered(true);
+        budget.on_answered(Some(true));
         assert!(budget.has_room(true));
     }
 

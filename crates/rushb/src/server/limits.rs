@@ -36,20 +36,21 @@ impl Addresses {
         Self { max_sessions, max_rate, capacity, table: BTreeMap::new(), swept_at: None }
     }
 
-    /// Counts a new session of `address`, if it may have one.
+    /// Counts a new session of `address`, if it may have one. Where no more addresses can be
+    /// remembered, it may: the limits over all addresses hold.
     pub(super) fn admit(&mut self, now: Instant, address: IpAddr) -> Result<(), Limit> {
         let network = network(address);
         if !self.table.contains_key(&network) && !self.make_room(now) {
-            return Err(Limit::RatePerAddress);
+            return Ok(());
         }
         let usage = self.table.entry(network).or_insert(Usage { sessions: 0, full_at: now });
-        if usage.sessions >= self.max_sessions {
-            return Err(Limit::SessionsPerAddress);
-        }
         // A burst of one second's worth, then one session every 1/rate.
         let full_at = usage.full_at.max(now) + Duration::from_secs(1) / self.max_rate;
         if full_at - now > Duration::from_secs(1) {
             return Err(Limit::RatePerAddress);
+        }
+        if usage.sessions >= self.max_sessions {
+            return Err(Limit::SessionsPerAddress);
         }
         usage.full_at = full_at;
         usage.sessions += 1;
@@ -78,6 +79,17 @@ impl Addresses {
             self.table.retain(|_, usage| usage.sessions > 0 || usage.full_at > now);
         }
         self.table.len() < self.capacity
+    }
+}
+
+/// The first and the last address of those that count as `address`.
+pub(super) fn neighbours(address: IpAddr) -> (IpAddr, IpAddr) {
+    match address {
+        IpAddr::V4(_) => (address, address),
+        IpAddr::V6(v6) => {
+            let last = Ipv6Addr::from_bits(v6.to_bits() | u128::from(u64::MAX));
+            (network(address), IpAddr::V6(last))
+        }
     }
 }
 
@@ -136,7 +148,7 @@ mod tests {
         let mut addresses = Addresses::new(1, 1, 3);
         let now = Instant::ZERO;
         for last in 0..100 {
-            let _ = addresses.admit(now, address(last));
+            assert!(addresses.admit(now, address(last)).is_ok());
             addresses.release(now, address(last));
         }
         assert_eq!(addresses.table.len(), 3);

@@ -160,7 +160,12 @@ impl Server {
     /// Drops every session at once.
     pub fn interrupt(&mut self, now: Instant) {
         while let Some((_, slot)) = self.by_peer.first_key_value() {
-            self.end(now, *slot, Outcome::Interrupted);
+            let slot = *slot;
+            if self.is_closed(slot) {
+                self.forget(now, slot);
+            } else {
+                self.end(now, slot, Outcome::Interrupted);
+            }
         }
     }
 
@@ -226,28 +231,29 @@ impl Server {
         self.timers.insert((at, slot));
     }
 
-    /// Forgets a session, and reports it unless it was closed before.
+    /// Ends an open session, and reports it.
     fn end(&mut self, now: Instant, slot: Slot, outcome: Outcome) {
+        let Some(session) = self.forget(now, slot) else { return };
+        let report = session.progress.report(now);
+        self.addresses.release(now, session.id.peer.ip());
+        self.events.push_back(ServerEvent::Ended { session: session.id, outcome, report });
+    }
+
+    /// Forgets a session. Returned is one that was open, and so not reported yet.
+    fn forget(&mut self, now: Instant, slot: Slot) -> Option<Session> {
         self.unqueue(slot);
         if let Some(new) = self.land(slot) {
             // The packet is under way all the same.
             self.budget.on_orphaned(now + FLIGHT_TIME, new);
         }
-        let Some(session) = self.sessions.try_remove(slot) else { return };
+        let session = self.sessions.try_remove(slot)?;
         if let Some(armed) = session.armed {
             self.timers.remove(&(armed, slot));
         }
         self.by_peer.remove(&session.id.peer);
         self.unanswered.remove(&session.id.serial);
-        if self.closed.remove(&session.id.serial).is_none() {
-            self.report(now, &session, outcome);
-        }
-    }
-
-    fn report(&mut self, now: Instant, session: &Session, outcome: Outcome) {
-        self.addresses.release(now, session.id.peer.ip());
-        let report = session.progress.report(now);
-        self.events.push_back(ServerEvent::Ended { session: session.id, outcome, report });
+        let was_closed = self.closed.remove(&session.id.serial).is_some();
+        (!was_closed).then_some(session)
     }
 
     fn on_datagram(
@@ -265,14 +271,7 @@ impl Server {
         let slot = self.by_peer.get(&remote).copied();
         let taken = match slot {
             Some(slot) if !opens || !self.is_closed(slot) => self.on_answer(now, slot, &packet),
-            _ if opens && packet.is_intact() => {
-                // A closed session of that address ends its wait.
-                if let Some(slot) = slot {
-                    self.end(now, slot, Outcome::Delivered);
-                }
-                self.on_get(now, remote, local, &packet)
-            }
-            _ => false,
+            _ => opens && packet.is_intact() && self.on_get(now, remote, local, &packet),
         };
         self.ignored += u64::from(!taken);
     }
@@ -292,6 +291,10 @@ impl Server {
         if let Err(limit) = self.admit(now, peer) {
             self.events.push_back(ServerEvent::Limited { peer, limit });
             return false;
+        }
+        // A closed session of that address ends its wait.
+        if let Some(slot) = self.by_peer.get(&peer) {
+            self.forget(now, *slot);
         }
         let id = SessionId { peer, serial: self.next_serial, slot: self.sessions.vacant_key() };
         self.next_serial += 1;
@@ -319,14 +322,18 @@ impl Server {
         if self.closing {
             return Err(Limit::Closing);
         }
-        self.addresses.admit(now, peer.ip())?;
+        let mut admitted = self.addresses.admit(now, peer.ip());
+        if admitted == Err(Limit::SessionsPerAddress) && self.evict_neighbour(now, peer.ip()) {
+            admitted = self.addresses.admit(now, peer.ip());
+        }
+        admitted?;
         if self.unanswered.len() >= self.config.max_unanswered.max(1) {
             self.evict_unanswered(now);
             self.events.push_back(ServerEvent::Limited { peer, limit: Limit::Unanswered });
         }
         if self.sessions.len() >= self.config.max_sessions.max(1) {
             if let Some((_, oldest)) = self.closed.first_key_value() {
-                self.end(now, *oldest, Outcome::Delivered);
+                self.forget(now, *oldest);
             } else if !self.evict_unanswered(now) {
                 self.addresses.release(now, peer.ip());
                 return Err(Limit::Sessions);
@@ -335,9 +342,27 @@ impl Server {
         Ok(())
     }
 
+    /// Drops a session whose client has not answered: one that has waited in vain to send its first
+    /// packet, so that those whose packet is under way have the time to answer, or else the oldest.
     fn evict_unanswered(&mut self, now: Instant) -> bool {
-        let Some((_, oldest)) = self.unanswered.first_key_value() else { return false };
-        self.end(now, *oldest, Outcome::Evicted);
+        let queued = self.queue.first(|lane| lane == Lane::New);
+        let oldest = || self.unanswered.first_key_value().map(|(_, slot)| *slot);
+        let Some(slot) = queued.or_else(oldest) else { return false };
+        self.end(now, slot, Outcome::Evicted);
+        true
+    }
+
+    /// Drops the oldest session of the same address whose client has not answered: whoever forges
+    /// an address must not lock it out.
+    fn evict_neighbour(&mut self, now: Instant, address: IpAddr) -> bool {
+        let (first, last) = limits::neighbours(address);
+        let range = SocketAddr::new(first, 0)..=SocketAddr::new(last, u16::MAX);
+        let sessions = self.by_peer.range(range).filter_map(|(_, slot)| self.sessions.get(*slot));
+        let new = sessions.filter(|session| session.is_new);
+        let Some(id) = new.map(|session| session.id).min_by_key(|id| id.serial) else {
+            return false;
+        };
+        self.end(now, id.slot, Outcome::Evicted);
         true
     }
 
@@ -357,9 +382,8 @@ impl Server {
             session.sender.due().is_some_and(|due| due > now) || session.sender.is_exhausted();
         self.unanswered.remove(&serial);
         self.unqueue(slot);
-        if let Some(new) = self.land(slot) {
-            self.budget.on_answered(new);
-        }
+        let in_flight = self.land(slot);
+        self.budget.on_answered(in_flight);
         if closed {
             self.on_closed(now, slot);
         }
@@ -387,7 +411,8 @@ impl Server {
         let Some(session) = self.sessions.get_mut(slot) else { return };
         session.armed = None;
         if session.stage == Stage::Closed && session.closed_until <= now {
-            return self.end(now, slot, Outcome::Delivered);
+            self.forget(now, slot);
+            return;
         }
         if now >= session.sender.sent_at() + FLIGHT_TIME
             && let Some(new) = session.in_flight.take()

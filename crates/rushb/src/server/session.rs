@@ -66,7 +66,7 @@ impl Session {
             local,
             options,
             stage: Stage::Waiting,
-            sender: Sender::new(config.rto, config.tries),
+            sender: Sender::new(config.rto, config.tries()),
             len: None,
             offset: 0,
             outcome: Outcome::Delivered,

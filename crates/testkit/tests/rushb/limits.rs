@@ -71,17 +71,50 @@ fn one_address_has_a_bounded_number_of_sessions() {
     let mut hand = hand(config);
     for number in 0..8 {
         hand.send_from(neighbour(number), Raw::get("x"));
+        hand.send_from(neighbour(number), Raw::dat_ack(2, 1));
     }
     assert_eq!(sessions(&hand), 5);
-    assert!(hand.shop().limited.iter().all(|(_, limit)| *limit == Limit::SessionsPerAddress));
+    let limited = (5..8).map(|number| (neighbour(number), Limit::SessionsPerAddress));
+    assert!(hand.shop().limited.iter().copied().eq(limited));
     hand.send_from(client_address(9), Raw::get("x"));
     assert_eq!(sessions(&hand), 6, "others are not concerned");
-    hand.send_from(neighbour(0), Raw::dat_ack(2, 1));
     hand.send_from(neighbour(0), Raw::fin_ack(3, 2));
     hand.send_from(neighbour(7), Raw::get("x"));
     assert_eq!(hand.world.machine(hand.ours).open_sessions(), 6, "one has closed");
     hand.finish();
     record("sessions of an address", &hand.world);
+}
+
+#[test]
+fn whoever_forges_an_address_does_not_lock_it_out() {
+    let config = ServerConfig { max_sessions_per_address: 5, ..ServerConfig::default() };
+    let mut hand = hand(config);
+    hand.send_from(neighbour(0), Raw::get("x"));
+    hand.send_from(neighbour(0), Raw::dat_ack(2, 1));
+    for number in 1..100 {
+        hand.send_from(neighbour(number), Raw::get("x"));
+    }
+    assert_eq!(sessions(&hand), 5);
+    hand.ask(Raw::get("x"), Raw::dat(1, b"text"));
+    let outcomes = hand.shop().outcomes();
+    assert_eq!(outcomes, [Outcome::Evicted; 96], "of those that never answered, the oldest");
+    hand.send_from(neighbour(0), Raw::fin_ack(3, 2));
+    assert_eq!(hand.shop().outcomes().last(), Some(&Outcome::Delivered));
+    hand.finish();
+    record("forged address", &hand.world);
+}
+
+#[test]
+fn a_refused_get_leaves_the_closed_session_of_its_address() {
+    let config = ServerConfig { max_rate_per_address: 1, ..ServerConfig::default() };
+    let mut hand = hand(config);
+    hand.ask(Raw::get("x"), Raw::dat(1, b"text"));
+    hand.ask(Raw::dat_ack(2, 1), Raw::fin(2));
+    hand.ask(Raw::fin_ack(3, 2), Raw::fin_ack(3, 3));
+    hand.ignored(Raw::get("x"));
+    hand.ask(Raw::fin_ack(3, 2), Raw::fin_ack(3, 3));
+    hand.finish();
+    record("refused after close", &hand.world);
 }
 
 #[test]

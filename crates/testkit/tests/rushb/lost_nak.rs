@@ -51,3 +51,16 @@ fn a_lost_nak_is_repeated_before_the_acknowledgement_after_it() {
     hand.expect_all([nak, ack]);
     record("lost nak by hand", &hand.world);
 }
+
+#[test]
+fn a_nak_before_the_grant_is_repeated_with_what_was_granted() {
+    let mut hand = Hand::server("x", classic_client(Raw::CHK));
+    hand.expect(Raw::get("x").with(Raw::CHK));
+    // A server without checksums: the client cannot know, and asks again with CHK.
+    let nak = Raw::dat_nak(2, 1).with(Raw::CHK);
+    hand.ask(Raw { checksum: Some(1), ..Raw::dat(1, b"text") }, nak);
+    hand.ask(Raw::dat(1, b"text"), Raw::dat_ack(3, 1));
+    hand.send(Raw::dat(1, b"text"));
+    hand.expect_all([Raw::dat_nak(2, 1), Raw::dat_ack(3, 1)]);
+    record("nak before the grant", &hand.world);
+}

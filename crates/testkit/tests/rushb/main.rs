@@ -14,6 +14,7 @@ mod names;
 mod nonsense;
 mod numbers;
 mod options;
+mod overload;
 mod patience;
 mod random;
 mod record;

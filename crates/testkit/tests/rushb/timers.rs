@@ -84,8 +84,9 @@ fn an_adaptive_timer_has_a_minimum() {
 #[test]
 fn a_server_sends_three_packets_for_each_it_got_and_one_eight_times_at_most() {
     let text = vec![7; 10 * 1_464];
+    let config = ServerConfig { rto: Rto::CLASSIC, ..ServerConfig::default() };
     for answers in 0..10_u16 {
-        let mut hand = Hand::client(Shop::new().with("x", text.clone()), ServerConfig::classic());
+        let mut hand = Hand::client(Shop::new().with("x", text.clone()), config.clone());
         hand.ask(Raw::get("x"), Raw::dat(1, &text[..1_464]));
         for number in 1..=answers {
             hand.send(Raw::dat_ack(number + 1, number));
@@ -98,6 +99,17 @@ fn a_server_sends_three_packets_for_each_it_got_and_one_eight_times_at_most() {
         hand.finish();
         record("tries", &hand.world);
     }
+}
+
+#[test]
+fn a_classic_server_has_patience() {
+    let mut hand = hand(ServerConfig::classic());
+    for _ in 1..64 {
+        hand.expect_after(RTO, Raw::dat(1, b"text"));
+    }
+    hand.ask(Raw::dat_ack(2, 1), Raw::fin(2));
+    hand.finish();
+    record("classic patience", &hand.world);
 }
 
 #[test]
