@@ -94,9 +94,9 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) rto: Option<Duration>,
 
-    /// Give a client up when it has not answered a packet sent this often
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) tries: u32,
+    /// Give a client up when it has not answered a packet sent this often [default: 8; classic: 64]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) tries: Option<u32>,
 
     /// Log as JSON, one object a line, on standard output
     #[arg(long)]
@@ -139,8 +139,8 @@ pub(crate) struct Limits {
     pub(crate) max_in_flight: usize,
 
     /// Files open at the same time; sessions of the same file share one
-    #[arg(long, value_name = "N", default_value_t = 512, value_parser = at_least_one)]
-    pub(crate) max_open_files: usize,
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) max_open_files: u16,
 }
 
 impl ServeArgs {
@@ -154,10 +154,19 @@ impl ServeArgs {
     }
 
     pub(crate) fn config(&self) -> ServerConfig {
-        let rto = if self.classic { Rto::CLASSIC } else { Rto::default() };
+        let usual = ServerConfig::default();
+        let base = match (self.classic, self.listen.ip().is_loopback()) {
+            (false, _) => usual,
+            (true, true) => ServerConfig::classic(),
+            // Where clients can be forged, patience is not for those that never answer.
+            (true, false) => {
+                ServerConfig { amplification: usual.amplification, ..ServerConfig::classic() }
+            }
+        };
         ServerConfig {
-            rto: self.rto.map_or(rto, Rto::Fixed),
-            tries: self.tries,
+            rto: self.rto.map_or(base.rto, Rto::Fixed),
+            tries: self.tries.unwrap_or(base.tries),
+            amplification: base.amplification,
             max_sessions: self.limits.max_sessions,
             max_unanswered: self.limits.max_unanswered,
             max_sessions_per_address: self.limits.max_sessions_per_address,
@@ -223,8 +232,8 @@ pub(crate) struct DemoArgs {
     pub(crate) corrupt: f64,
 
     /// Bytes of the file
-    #[arg(long, value_name = "BYTES", default_value_t = 150_000)]
-    pub(crate) size: usize,
+    #[arg(long, value_name = "BYTES", default_value_t = 150_000, value_parser = clap::value_parser!(u32).range(..=1 << 30))]
+    pub(crate) size: u32,
 
     /// Which packets are hit
     #[arg(long, value_name = "N", default_value_t = 1)]

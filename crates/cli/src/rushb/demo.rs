@@ -40,7 +40,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     signals::on_interrupt(sender.clone(), Signal::Interrupted)?;
     let directory =
         tempfile::tempdir().or_exit(Exit::Local, || "cannot make a temporary directory".into())?;
-    let text = text(args.size);
+    let text = text(args.size as usize);
     let (source, copy) = (directory.path().join(NAME), directory.path().join("copy.txt"));
     fs::write(&source, &text).or_exit(Exit::Local, || "cannot write the file".into())?;
 
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let config = ClientConfig { timeout: PATIENCE, ..ClientConfig::default() };
     let client = Client::new(config, relay.local_addr(), NAME)
         .or_exit(Exit::Other, || "cannot ask for the file".into())?;
-    let client = Ladder::new(client, move |direction, datagram: &[u8]| {
+    let client = Ladder::new(client, relay.local_addr(), move |direction, datagram: &[u8]| {
         count.lock().unwrap_or_else(PoisonError::into_inner).add(direction, datagram);
         if verbose {
             // Whoever does not read it misses nothing that matters.

@@ -28,13 +28,16 @@ struct OpenFile {
     encodable: Option<bool>,
 }
 
-/// A file as it was when it was found: another one of the same name is another file.
+/// A file as it was when it was found: one that was written since is another, and so is one that
+/// took its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FileId {
     name: Arc<str>,
     device: u64,
     inode: u64,
     len: u64,
+    /// Seconds and nanoseconds of the last change.
+    changed: (i64, i64),
 }
 
 impl FileId {
@@ -53,6 +56,8 @@ pub(crate) struct Found {
     pub(crate) file: Arc<File>,
     /// Zero bytes at the end, which RUSHB cannot carry.
     pub(crate) ends_in_zero: bool,
+    /// Whether it was not open before.
+    pub(crate) is_new: bool,
     /// Whether every byte is below 249, if it is known.
     pub(crate) encodable: Option<bool>,
 }
@@ -104,10 +109,11 @@ impl Directory {
             }
             None => false,
         };
+        let is_new = !self.open.contains(&id);
         let opened = || OpenFile { file: Arc::new(file), encodable: None };
         let kept = self.open.get_or_insert(id.clone(), opened);
         let (file, encodable) = (Arc::clone(&kept.file), kept.encodable);
-        Ok(Found { id, file, ends_in_zero, encodable })
+        Ok(Found { id, file, ends_in_zero, is_new, encodable })
     }
 
     /// Fills `piece` with the bytes at `offset` of a file that was found before.
@@ -123,11 +129,14 @@ impl Directory {
                     Refusal::Unreadable(error) => ReadError::Io(error),
                     _ => ReadError::Replaced,
                 })?;
-            if found != *id {
-                let shrunk = found.inode == id.inode && found.len < id.len;
-                return Err(if shrunk { ReadError::Shrunk } else { ReadError::Replaced });
+            if (found.device, found.inode) != (id.device, id.inode) {
+                return Err(ReadError::Replaced);
             }
-            self.open.put(found, OpenFile { file: Arc::new(file), encodable: None });
+            if found.len < id.len {
+                return Err(ReadError::Shrunk);
+            }
+            // What has grown meanwhile is served as far as it went at first.
+            self.open.put(id.clone(), OpenFile { file: Arc::new(file), encodable: None });
         }
         let Some(kept) = self.open.get(id) else { return Err(ReadError::Replaced) };
         kept.file.read_exact_at(piece, offset).map_err(|error| match error.kind() {
@@ -164,7 +173,8 @@ impl Directory {
             return Err(Refusal::NotRegular);
         }
         let (device, inode, len) = (metadata.dev(), metadata.ino(), metadata.len());
-        Ok((file, FileId { name, device, inode, len }))
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        Ok((file, FileId { name, device, inode, len, changed }))
     }
 }
 
@@ -270,6 +280,35 @@ mod tests {
         assert_eq!(&piece, b"alpha");
         directory.read(&new, 0, &mut piece).unwrap();
         assert_eq!(&piece, b"omega");
+    }
+
+    #[test]
+    fn a_file_that_grows_is_served_as_far_as_it_went() {
+        let (temporary, mut directory) = site();
+        let id = directory.find("a.txt").unwrap().id;
+        fs::write(temporary.path().join("root/a.txt"), "alpha and omega").unwrap();
+        let mut piece = [0; 5];
+        directory.read(&id, 0, &mut piece).unwrap();
+        assert_eq!(&piece, b"alpha");
+        directory.open.clear();
+        directory.read(&id, 0, &mut piece).unwrap();
+        assert_eq!(&piece, b"alpha");
+        assert_eq!(directory.find("a.txt").unwrap().id.len(), 15);
+    }
+
+    #[test]
+    fn what_is_known_of_a_file_is_forgotten_when_it_changes() {
+        let (temporary, mut directory) = site();
+        let path = temporary.path().join("root/a.txt");
+        let before = directory.find("a.txt").unwrap();
+        assert!(before.is_new);
+        directory.set_encodable(&before.id, false);
+        assert_eq!(directory.find("a.txt").unwrap().encodable, Some(false));
+        // The clock of file systems is coarser than this test.
+        while directory.find("a.txt").unwrap().id == before.id {
+            fs::write(&path, "omega").unwrap();
+        }
+        assert_eq!(directory.find("a.txt").unwrap().encodable, None);
     }
 
     #[test]

@@ -19,20 +19,21 @@ use crate::exit::{Exit, Failure, OrExit};
 #[derive(Clone)]
 pub(crate) enum Signal {
     /// The download of this number is over.
-    Over(u64),
+    Over(usize),
     /// Ctrl-C.
     Interrupted,
 }
 
 /// The application above a client: it writes what comes.
 pub(crate) struct Download {
-    number: u64,
+    number: usize,
     signals: Sender<Signal>,
     bar: ProgressBar,
     /// Gone once the file is in its place, or will never be.
     output: Option<Output>,
     result: Result<(), Failure>,
     bytes: u64,
+    complete: bool,
     granted: Option<Options>,
 }
 
@@ -40,6 +41,8 @@ pub(crate) struct Download {
 pub(crate) struct Outcome {
     pub(crate) result: Result<(), Failure>,
     pub(crate) bytes: u64,
+    /// Whether everything is in its place.
+    complete: bool,
     /// What the server granted, if it answered at all.
     pub(crate) granted: Option<Options>,
     /// The place for the bytes, where nothing came to fill it.
@@ -48,12 +51,21 @@ pub(crate) struct Outcome {
 
 impl Download {
     pub(crate) fn new(
-        number: u64,
+        number: usize,
         output: Output,
         bar: ProgressBar,
         signals: Sender<Signal>,
     ) -> Self {
-        Self { number, signals, bar, output: Some(output), result: Ok(()), bytes: 0, granted: None }
+        Self {
+            number,
+            signals,
+            bar,
+            output: Some(output),
+            result: Ok(()),
+            bytes: 0,
+            complete: false,
+            granted: None,
+        }
     }
 
     /// Runs `client` (with or without something around it) against `server` until the session is
@@ -90,7 +102,8 @@ impl Download {
         let ended = watcher.join().unwrap_or_else(|_| Err(io::Error::other("it panicked")));
         ended.or_exit(Exit::Local, || "the download's thread failed".into())?;
         let mut outcome = driver.with(|_, _, download| download.take());
-        if interrupted {
+        // Ctrl-C while the closing handshake went on comes too late to undo anything.
+        if interrupted && !outcome.complete {
             outcome.result = Err(Failure::message(Exit::Interrupted, "interrupted"));
         }
         Ok(outcome)
@@ -100,6 +113,7 @@ impl Download {
         Outcome {
             result: std::mem::replace(&mut self.result, Ok(())),
             bytes: self.bytes,
+            complete: self.complete,
             granted: self.granted,
             output: self.output.take(),
         }
@@ -118,10 +132,10 @@ impl Download {
     }
 
     fn on_complete(&mut self) {
-        if let Some(output) = self.output.take()
-            && let Err(failure) = output.complete()
-        {
-            self.give_up(failure);
+        let Some(output) = self.output.take() else { return };
+        match output.complete() {
+            Ok(_) => self.complete = true,
+            Err(failure) => self.give_up(failure),
         }
     }
 

@@ -21,11 +21,12 @@ use crate::signals;
 pub(crate) fn run(args: &GetArgs) -> Result<(), Failure> {
     let (sender, signals) = mpsc::channel();
     signals::on_interrupt(sender.clone(), Signal::Interrupted)?;
+    let addresses = args.from.resolve()?;
     let expected = Expected { size: args.expect_size, sha256: args.expect_sha256 };
     let output = Output::open(args.output.as_deref(), &args.from.name, expected)?;
     let bar = progress::bar(&args.from.name, args.expect_size, !args.quiet && !args.verbose);
     let started = Instant::now();
-    let outcome = try_each(args, output, &bar, &sender, &signals);
+    let outcome = try_each(args, &addresses, output, &bar, &sender, &signals);
     bar.finish_and_clear();
     let outcome = outcome?;
     outcome.result.map_err(|failure| explain(args, failure))?;
@@ -35,33 +36,32 @@ pub(crate) fn run(args: &GetArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Downloads from the first of the server's addresses that answers.
+/// Downloads from the first of the server's addresses that answers. Where there are several, each
+/// gets little patience, and then the first one all of it.
 fn try_each(
     args: &GetArgs,
+    addresses: &[SocketAddr],
     mut output: Output,
     bar: &ProgressBar,
     sender: &Sender<Signal>,
     signals: &Receiver<Signal>,
 ) -> Result<Outcome, Failure> {
-    let addresses = args.from.resolve()?;
-    let mut number = 0;
-    for server in &addresses[..addresses.len() - 1] {
-        // With other addresses to try, each gets little patience.
-        let client = client(args, *server, args.tries.min(2))?;
+    let impatient = addresses.iter().map(|server| (*server, args.tries.min(2)));
+    let patient = addresses.first().map(|server| (*server, args.tries));
+    let mut attempts =
+        impatient.filter(|_| addresses.len() > 1).chain(patient).enumerate().peekable();
+    while let Some((number, (server, tries))) = attempts.next() {
+        let client = client(args, server, tries)?;
         let download = Download::new(number, output, bar.clone(), sender.clone());
-        let mut outcome = start(args, client, download, *server, signals)?;
+        let mut outcome = start(args, client, download, server, signals)?;
         let unanswered = outcome.granted.is_none()
             && outcome.result.as_ref().is_err_and(|failure| failure.exit == Exit::NoAnswer);
         match outcome.output.take() {
-            Some(unused) if unanswered => output = unused,
+            Some(unused) if unanswered && attempts.peek().is_some() => output = unused,
             _ => return Ok(outcome),
         }
-        number += 1;
     }
-    let server = addresses[addresses.len() - 1];
-    let client = client(args, server, args.tries)?;
-    let download = Download::new(number, output, bar.clone(), sender.clone());
-    start(args, client, download, server, signals)
+    Err(Failure::message(Exit::NoAnswer, format!("{} has no address", args.from.server)))
 }
 
 fn client(args: &GetArgs, server: SocketAddr, tries: u32) -> Result<Client, Failure> {
@@ -80,7 +80,7 @@ fn start(
 ) -> Result<Outcome, Failure> {
     if args.verbose {
         let watch = |direction, datagram: &[u8]| note(ladder::line(direction, datagram));
-        download.run(Ladder::new(client, watch), server, signals)
+        download.run(Ladder::new(client, server, watch), server, signals)
     } else {
         download.run(client, server, signals)
     }
@@ -93,7 +93,7 @@ fn explain(args: &GetArgs, failure: Failure) -> Failure {
     let hint = match exit {
         Exit::NoAnswer => format!("{server} does not answer; is a server running there?"),
         Exit::Refused => format!("{server} does not give {:?}", args.from.name),
-        Exit::Corrupt | Exit::Local | Exit::Interrupted => return Failure { exit, error },
+        Exit::Local | Exit::Interrupted => return Failure { exit, error },
         _ => format!("cannot download {}", args.from),
     };
     Failure { exit, error: error.context(hint) }

@@ -1,6 +1,8 @@
 //! A machine around a machine that shows each packet that passes, as the ladder of a textbook.
 //! It changes nothing on the way.
 
+use std::net::SocketAddr;
+
 use rudp_base::{Datagrams, Instant, Machine, Transmit};
 use rushb::wire::Packet;
 
@@ -16,12 +18,13 @@ pub(crate) enum Direction {
 /// A client whose packets are shown to `watch`.
 pub(crate) struct Ladder<M, W> {
     inner: M,
+    server: SocketAddr,
     watch: W,
 }
 
 impl<M, W: FnMut(Direction, &[u8])> Ladder<M, W> {
-    pub(crate) fn new(inner: M, watch: W) -> Self {
-        Self { inner, watch }
+    pub(crate) fn new(inner: M, server: SocketAddr, watch: W) -> Self {
+        Self { inner, server, watch }
     }
 }
 
@@ -29,7 +32,8 @@ impl<M: Machine, W: FnMut(Direction, &[u8])> Machine for Ladder<M, W> {
     type Event = M::Event;
 
     fn handle(&mut self, now: Instant, datagrams: Datagrams<'_>) {
-        for datagram in datagrams.iter() {
+        // Strangers are no part of the session.
+        for datagram in datagrams.iter().filter(|_| datagrams.remote == self.server) {
             (self.watch)(Direction::ToClient, datagram);
         }
         self.inner.handle(now, datagrams);

@@ -2,7 +2,7 @@
 //! Nothing is looked up before [`Location::resolve`].
 
 use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr;
 
 use crate::exit::{Exit, Failure, OrExit};
@@ -50,7 +50,7 @@ impl Location {
             .server
             .to_socket_addrs()
             .or_exit(Exit::NoAnswer, || format!("cannot find the address of {}", self.server))?;
-        let mut addresses: Vec<_> = addresses.collect();
+        let mut addresses: Vec<_> = addresses.map(reachable).collect();
         addresses.sort_by_key(|address| !address.is_ipv4());
         if addresses.is_empty() {
             return Err(Failure::message(
@@ -60,6 +60,17 @@ impl Location {
         }
         Ok(addresses)
     }
+}
+
+/// "Any address" is where servers listen; who asks there reaches this host, but the answer comes from
+/// another address.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
 }
 
 #[cfg(test)]

@@ -98,15 +98,21 @@ impl Output {
 impl Target {
     fn file(path: &Path) -> Result<Self, Failure> {
         let failed = || format!("cannot write {}", path.display());
-        // Through a link, the file it names is replaced, not the link.
+        if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            let message = format!("{} is not a directory", path.display());
+            return Err(Failure::message(Exit::Local, message));
+        }
+        // Through a link, the file it names is replaced; a link that leads nowhere is so itself.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        match fs::metadata(&path) {
-            Ok(metadata) if !metadata.is_file() => {
+        // What the umask leaves of this, as for any other new file.
+        let mut mode = fs::Permissions::from_mode(0o666);
+        if let Ok(metadata) = fs::metadata(&path) {
+            if !metadata.is_file() {
                 let device =
                     File::options().write(true).open(&path).or_exit(Exit::Local, failed)?;
                 return Ok(Self::Stream(Box::new(device), path.display().to_string()));
             }
-            _ => {}
+            mode = metadata.permissions();
         }
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -115,8 +121,7 @@ impl Target {
         let temporary = tempfile::Builder::new()
             .prefix(".rushb-")
             .suffix(".part")
-            // What the umask leaves of it, as for any other new file.
-            .permissions(fs::Permissions::from_mode(0o666))
+            .permissions(mode)
             .tempfile_in(directory)
             .map_err(without_path)
             .or_exit(Exit::Local, || {
@@ -211,6 +216,18 @@ mod tests {
         assert_eq!(names(directory.path()), ["link", "own", "real"]);
         assert_eq!(complete(Path::new("/dev/null")), None);
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
+    }
+
+    #[test]
+    fn a_file_keeps_its_mode_and_a_missing_directory_is_noticed_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("private");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        Output::open(Some(&path), "x", Expected::default()).unwrap().complete().unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let missing = directory.path().join("missing/");
+        assert!(Output::open(Some(&missing), "x", Expected::default()).is_err());
     }
 
     #[test]

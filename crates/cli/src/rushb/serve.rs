@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rudp_net::{Driver, DriverOptions, Socket, SocketOptions};
 use rushb::Server;
+use serde_json::json;
 use tracing::info;
 
 use super::args::ServeArgs;
@@ -36,23 +37,23 @@ enum Stop {
 pub(crate) type Running = Driver<Server, Site>;
 
 pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
-    logs::init(args.json, args.quiet || args.classic, args.verbose);
+    let _log = logs::init(args.json, args.quiet || args.classic, args.verbose);
     let (sender, stop) = mpsc::channel();
     signals::on_interrupt(sender.clone(), Stop::Interrupted)?;
     let driver = start(args)?;
     announce(args, &driver)?;
     wait(&driver, sender, &stop)?;
     finish(&driver);
-    let totals = driver.with(|_, _, site| site.totals());
+    let (totals, ignored) = driver.with(|_, server, site| (site.totals(), server.ignored()));
     driver.shutdown();
-    report(args, totals);
+    report(args, totals, ignored);
     Ok(())
 }
 
 /// Binds, and starts to answer.
 pub(crate) fn start(args: &ServeArgs) -> Result<Running, Failure> {
     let path = &args.directory;
-    let directory = Directory::open(path, args.limits.max_open_files)
+    let directory = Directory::open(path, args.limits.max_open_files.into())
         .or_exit(Exit::Local, || format!("cannot serve {}", path.display()))?;
     // RUSHB's packets may be fragmented on the way (docs/RUSHB.md, 1.2).
     let options = SocketOptions { fragment: true, ..SocketOptions::default() };
@@ -79,7 +80,7 @@ pub(crate) fn start(args: &ServeArgs) -> Result<Running, Failure> {
 fn scan_files(driver: &Running, to_scan: &Receiver<Scan>) {
     for scan in to_scan {
         let encodable = scan.run();
-        driver.post(move |_, server, site| site.on_scanned(server, scan, encodable));
+        driver.post(move |_, server, site| site.on_scanned(server, &scan, encodable));
     }
 }
 
@@ -91,8 +92,16 @@ fn announce(args: &ServeArgs, driver: &Running) -> Result<(), Failure> {
         // Harnesses read this line and nothing else.
         address.port().to_string()
     } else if args.json {
-        info!(%address, %directory, "serving");
-        return Ok(());
+        // Whatever the log's level: without it nobody knows the port.
+        let (address, directory) = (address.to_string(), directory.to_string());
+        json!({
+            "timestamp": logs::timestamp(),
+            "level": "INFO",
+            "message": "serving",
+            "address": address,
+            "directory": directory,
+        })
+        .to_string()
     } else {
         let (host, port) = (address.ip(), address.port());
         let reach =
@@ -132,10 +141,10 @@ fn finish(driver: &Running) {
     }
 }
 
-fn report(args: &ServeArgs, totals: Totals) {
+fn report(args: &ServeArgs, totals: Totals, ignored: u64) {
     let Totals { delivered, refused, failed, bytes, packets, retransmissions } = totals;
     if args.classic {
         return;
     }
-    info!(delivered, refused, failed, bytes, packets, retransmissions, "stopped");
+    info!(delivered, refused, failed, bytes, packets, retransmissions, ignored, "stopped");
 }

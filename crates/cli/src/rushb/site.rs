@@ -12,8 +12,11 @@ use rushb::wire::{Options, PAYLOAD_LEN};
 use rushb::{Limit, Outcome, Report, Server, ServerEvent, SessionId, cipher};
 use tracing::{debug, error, info, warn};
 
-use super::directory::{Directory, FileId, Refusal};
+use super::directory::{Directory, FileId, Found, Refusal};
 use super::limiter::Limiter;
+
+/// Characters of a name in a log line.
+const LOGGED_NAME: usize = 100;
 
 /// A served directory, with everything that is being downloaded from it.
 pub(crate) struct Site {
@@ -21,6 +24,8 @@ pub(crate) struct Site {
     downloads: HashMap<SessionId, FileId>,
     /// Files to be looked through before ENC is promised; another thread does it.
     scans: SyncSender<Scan>,
+    /// Who waits for that.
+    scanned_for: HashMap<FileId, Vec<SessionId>>,
     totals: Totals,
     limited: Limiter,
     dropped: Limiter,
@@ -30,7 +35,6 @@ pub(crate) struct Site {
 
 /// A file to be looked through for bytes that ENC cannot carry.
 pub(crate) struct Scan {
-    session: SessionId,
     id: FileId,
     file: Arc<File>,
 }
@@ -67,6 +71,7 @@ impl Site {
             directory,
             downloads: HashMap::new(),
             scans,
+            scanned_for: HashMap::new(),
             totals: Totals::default(),
             limited: Limiter::default(),
             dropped: Limiter::default(),
@@ -80,12 +85,28 @@ impl Site {
     }
 
     /// A file has been looked through.
-    pub(crate) fn on_scanned(&mut self, server: &mut Server, scan: Scan, encodable: bool) {
+    pub(crate) fn on_scanned(&mut self, server: &mut Server, scan: &Scan, encodable: bool) {
         self.directory.set_encodable(&scan.id, encodable);
-        if encodable {
-            self.serve(server, scan.session, scan.id);
+        for session in self.scanned_for.remove(&scan.id).unwrap_or_default() {
+            if encodable {
+                self.serve(server, session, scan.id.clone());
+            } else {
+                self.refuse(server, session, scan.id.name(), &Refusal::NotEncodable);
+            }
+        }
+    }
+
+    /// Serves the file if ENC can carry it, which another thread finds out.
+    fn serve_if_encodable(&mut self, server: &mut Server, session: SessionId, found: Found) {
+        if let Some(waiting) = self.scanned_for.get_mut(&found.id) {
+            waiting.push(session);
+            return;
+        }
+        let scan = Scan { id: found.id.clone(), file: found.file };
+        if self.scans.try_send(scan).is_ok() {
+            self.scanned_for.insert(found.id, vec![session]);
         } else {
-            self.refuse(server, scan.session, scan.id.name(), &Refusal::NotEncodable);
+            self.refuse(server, session, found.id.name(), &Refusal::Busy);
         }
     }
 
@@ -96,14 +117,14 @@ impl Site {
         name: &str,
         options: Options,
     ) {
-        debug!(client = %session.peer, ?name, chk = options.checksum, enc = options.encoding, "asked");
+        debug!(client = %session.peer, name = loggable(name), chk = options.checksum, enc = options.encoding, "asked");
         let found = match self.directory.find(name) {
             Ok(found) => found,
             Err(refusal) => return self.refuse(server, session, name, &refusal),
         };
-        if found.ends_in_zero {
+        if found.ends_in_zero && found.is_new {
             warn!(
-                ?name,
+                name = loggable(name),
                 "the file ends in zero bytes, which RUSHB cannot carry: it will arrive shorter"
             );
         }
@@ -111,12 +132,7 @@ impl Site {
             Some(true) => self.serve(server, session, found.id),
             _ if !options.encoding => self.serve(server, session, found.id),
             Some(false) => self.refuse(server, session, name, &Refusal::NotEncodable),
-            None => {
-                let scan = Scan { session, id: found.id, file: found.file };
-                if self.scans.try_send(scan).is_err() {
-                    self.refuse(server, session, name, &Refusal::Busy);
-                }
-            }
+            None => self.serve_if_encodable(server, session, found),
         }
     }
 
@@ -129,7 +145,7 @@ impl Site {
     fn refuse(&mut self, server: &mut Server, session: SessionId, name: &str, reason: &Refusal) {
         server.refuse(session);
         if let Some(more) = self.refused.admit() {
-            warn!(client = %session.peer, ?name, %reason, more, "refused");
+            warn!(client = %session.peer, name = loggable(name), %reason, more, "refused");
         }
     }
 
@@ -150,7 +166,7 @@ impl Site {
             }
             Err(reason) => {
                 let name = id.name();
-                error!(client = %session.peer, ?name, offset, %reason, "cannot go on serving");
+                error!(client = %session.peer, name, offset, %reason, "cannot go on serving");
                 server.abandon(now, session);
             }
         }
@@ -185,7 +201,9 @@ impl Site {
             }
             Outcome::Abandoned | Outcome::Interrupted => {
                 self.totals.failed += 1;
-                warn!(%client, name, bytes, ?outcome, "not delivered");
+                if let Some(more) = self.gone.admit() {
+                    warn!(%client, name, bytes, ?outcome, more, "not delivered");
+                }
             }
         }
     }
@@ -218,4 +236,11 @@ impl Application<Server> for Site {
             warn!(count, more, "the socket's buffer was full: sending less for a while");
         }
     }
+}
+
+/// What a log may show of a name that anybody can choose: not all of it, and nothing that a terminal
+/// would obey.
+fn loggable(name: &str) -> String {
+    let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    name.chars().take(LOGGED_NAME).map(shown).collect()
 }

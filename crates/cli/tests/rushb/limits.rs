@@ -52,16 +52,17 @@ fn finish(client: &Client) {
 fn one_address_has_so_many_sessions_and_others_go_on() {
     let (_place, server) = server(&["--max-sessions-per-address", "3"]);
     let clients: Vec<_> = (0..3).map(|_| open(&server)).collect();
-    let late = Client::new(server.address);
-    late.ask("file", CHK);
+    // Sessions that have answered make no room.
     for client in &clients {
         go_on(client);
     }
-    late.expect_nothing();
+    let late = Client::new(server.address);
+    late.ask("file", CHK);
     let line = server.process.logged(|line| line.contains("a limit was reached"));
     assert!(line.contains("WARN") && line.contains("SessionsPerAddress"), "{line}");
     assert!(line.contains(&late.address().to_string()), "{line}");
     finish(&clients[0]);
+    late.expect_nothing();
     late.download("file", &text(), CHK);
     for client in &clients[1..] {
         finish(client);
