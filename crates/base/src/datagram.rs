@@ -60,6 +60,17 @@ impl<'a> Datagrams<'a> {
         let empty = self.data.is_empty().then_some(&mut [][..]);
         self.data.chunks_mut(self.stride.max(1)).chain(empty)
     }
+
+    /// How many datagrams the batch has.
+    pub fn count(&self) -> usize {
+        count(self.data.len(), self.stride)
+    }
+}
+
+/// How many datagrams of `stride` bytes there are in `len`, of which the last may be shorter or the
+/// only one empty.
+fn count(len: usize, stride: usize) -> usize {
+    len.div_ceil(stride.max(1)).max(1)
 }
 
 /// A batch to send: where the first [`len`](Self::len) bytes of the buffer given to
@@ -88,7 +99,7 @@ impl Transmit {
 
     /// How many datagrams the batch has.
     pub fn count(&self) -> usize {
-        self.len.div_ceil(self.stride.max(1)).max(1)
+        count(self.len, self.stride)
     }
 }
 
@@ -103,6 +114,7 @@ mod tests {
         let mut batch = Datagrams::single(REMOTE, &mut []);
         assert_eq!(batch.iter().collect::<Vec<_>>(), [&[][..]]);
         assert_eq!(batch.iter_mut().count(), 1);
+        assert_eq!(batch.count(), 1);
         assert_eq!(Transmit::single(REMOTE, 0).count(), 1);
     }
 
@@ -112,6 +124,9 @@ mod tests {
         for (len, count) in counts {
             let transmit = Transmit { stride: 100, ..Transmit::single(REMOTE, len) };
             assert_eq!(transmit.count(), count, "{len} bytes");
+            let mut data = vec![0; len];
+            let batch = Datagrams { stride: 100, ..Datagrams::single(REMOTE, &mut data) };
+            assert_eq!((batch.count(), batch.iter().count()), (count, count), "{len} bytes");
         }
     }
 }

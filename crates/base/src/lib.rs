@@ -5,11 +5,13 @@
 //! clock, opens a socket or asks the system for randomness.
 
 mod datagram;
+mod error;
 mod machine;
 mod rng;
 mod time;
 
 pub use datagram::{Datagrams, Ecn, Transmit};
+pub use error::SendError;
 pub use machine::{Application, Machine, TRANSMIT_BUFFER, drain};
 pub use rng::{PublicRng, SecretRng, Seed};
 pub use time::Instant;

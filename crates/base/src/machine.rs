@@ -3,7 +3,7 @@
 
 use core::ops::ControlFlow;
 
-use crate::{Datagrams, Instant, Transmit};
+use crate::{Datagrams, Instant, SendError, Transmit};
 
 /// The least buffer that [`Machine::poll_transmit`] is ever given, in bytes: one datagram of the
 /// greatest size UDP carries.
@@ -58,6 +58,21 @@ pub trait Application<M: Machine> {
     fn on_receive_drops(&mut self, now: Instant, machine: &mut M, count: u64) {
         let _ = (now, machine, count);
     }
+
+    /// Told by a driver that it could not send the datagrams of `transmit`, which are all of a
+    /// batch that the machine made or some of it.
+    ///
+    /// What the machine wants to send afterwards is sent in the same turn; for more that is lost
+    /// then there is another turn.
+    fn on_send_error(
+        &mut self,
+        now: Instant,
+        machine: &mut M,
+        transmit: &Transmit,
+        error: SendError,
+    ) {
+        let _ = (now, machine, transmit, error);
+    }
 }
 
 impl<M: Machine, F: FnMut(Instant, &mut M, M::Event)> Application<M> for F {
@@ -69,22 +84,22 @@ impl<M: Machine, F: FnMut(Instant, &mut M, M::Event)> Application<M> for F {
 /// Takes every event and every transmit of `machine`, the second clause of its law.
 ///
 /// Events go first, since an application's answer may save a packet or fill one. `send` takes each
-/// batch; if it breaks, that batch stays in `buffer` and is returned, for the runner to send later
-/// and then drain on.
+/// batch; if it breaks, that batch stays in `buffer`, for the runner to send later and then drain
+/// on.
 pub fn drain<M: Machine, A: Application<M> + ?Sized>(
     now: Instant,
     machine: &mut M,
     application: &mut A,
     buffer: &mut [u8],
     mut send: impl FnMut(&Transmit, &mut [u8]) -> ControlFlow<()>,
-) -> Option<Transmit> {
+) {
     loop {
         while let Some(event) = machine.poll_event() {
             application.on_event(now, machine, event);
         }
-        let transmit = machine.poll_transmit(now, buffer)?;
+        let Some(transmit) = machine.poll_transmit(now, buffer) else { return };
         if send(&transmit, &mut buffer[..transmit.len]).is_break() {
-            return Some(transmit);
+            return;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! IPv4 addresses in the two forms a dual-stack socket has for them: plain for machines, mapped
 //! into IPv6 for the system. Sockets themselves are not touched here.
 
-use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 /// The form machines see: a mapped IPv4 address becomes a plain one.
 pub(crate) fn plain(address: SocketAddr) -> SocketAddr {
@@ -30,6 +30,15 @@ pub(crate) fn mapped_ip(ip: IpAddr) -> IpAddr {
     }
 }
 
+/// Whether a datagram to `remote` may leave from `local`, which may be what a received one was sent
+/// to: a group or everybody.
+pub(crate) fn may_send_from(local: IpAddr, remote: IpAddr) -> bool {
+    let (local, remote) = (local.to_canonical(), remote.to_canonical());
+    let everybody = local == IpAddr::V4(Ipv4Addr::BROADCAST);
+    let unicast = !local.is_multicast() && !local.is_unspecified() && !everybody;
+    unicast && local.is_ipv4() == remote.is_ipv4()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +57,18 @@ mod tests {
         assert_eq!(plain(v6), v6);
         assert_eq!(mapped(v6), v6);
         assert_eq!(mapped_ip(v6.ip()), v6.ip());
+    }
+
+    #[test]
+    fn only_an_address_of_one_and_of_the_family_can_be_the_source() {
+        let may = |local: &str, remote: &str| {
+            may_send_from(local.parse().unwrap(), remote.parse().unwrap())
+        };
+        assert!(may("192.0.2.1", "192.0.2.2") && may("fe80::1", "2001:db8::1"));
+        assert!(may("::ffff:192.0.2.1", "192.0.2.2") && may("192.0.2.1", "::ffff:192.0.2.2"));
+        assert!(!may("255.255.255.255", "192.0.2.2") && !may("0.0.0.0", "192.0.2.2"));
+        assert!(!may("224.0.0.251", "192.0.2.2") && !may("ff02::1", "2001:db8::1"));
+        assert!(!may("::ffff:224.0.0.1", "192.0.2.2") && !may("::", "2001:db8::1"));
+        assert!(!may("192.0.2.1", "2001:db8::1") && !may("2001:db8::1", "192.0.2.2"));
     }
 }

@@ -2,11 +2,12 @@
 //! What the thread does, and how calls get in, is elsewhere.
 
 use std::any::Any;
-use std::io;
 use std::net::SocketAddr;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
+use std::{fmt, io};
 
 use rudp_base::{Application, Instant, Machine};
 
@@ -16,19 +17,34 @@ use crate::socket::Socket;
 use crate::stats::Stats;
 use crate::thread::run;
 
+/// What is called when a driver's thread ends, with what [`Driver::join`] gives.
+pub type OnEnd = Box<dyn FnOnce(&io::Result<()>) + Send>;
+
 /// How to make a [`Driver`].
-#[derive(Clone, Debug)]
 pub struct DriverOptions {
     /// The thread's name, of which Linux shows the first 15 bytes.
     pub name: String,
     /// The clock of the machine; drivers that share one have comparable times.
     pub clock: Clock,
+    /// Called by the thread as the last thing it does, however it ends: told to, by an error, or by
+    /// a panic of the machine or the application. The lock is free then.
+    pub on_end: Option<OnEnd>,
+}
+
+impl fmt::Debug for DriverOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, clock, on_end: _ } = self;
+        f.debug_struct("DriverOptions")
+            .field("name", name)
+            .field("clock", clock)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for DriverOptions {
-    /// A thread named `rudp`, and a clock that starts now.
+    /// A thread named `rudp`, a clock that starts now, and nobody told of the end.
     fn default() -> Self {
-        Self { name: "rudp".to_owned(), clock: Clock::new() }
+        Self { name: "rudp".to_owned(), clock: Clock::new(), on_end: None }
     }
 }
 
@@ -57,12 +73,8 @@ struct Thread<M: Machine, A: Application<M>> {
     /// `None` once the parts have been taken out.
     shared: Option<Arc<Shared<M, A>>>,
     id: ThreadId,
-    state: Mutex<State>,
-}
-
-enum State {
-    Running(JoinHandle<io::Result<()>>),
-    Ended(Result<(), Arc<io::Error>>),
+    /// `None` once somebody has waited for it to end.
+    handle: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl<M, A> Driver<M, A>
@@ -81,12 +93,13 @@ where
         socket: Socket,
         options: DriverOptions,
     ) -> io::Result<Self> {
-        let shared = Arc::new(Shared::new(machine, application, socket, options.clock)?);
+        let DriverOptions { name, clock, on_end } = options;
+        let shared = Arc::new(Shared::new(machine, application, socket, clock)?);
         let own = Arc::clone(&shared);
-        let handle = thread::Builder::new().name(options.name).spawn(move || run(&own))?;
+        let handle = thread::Builder::new().name(name).spawn(move || run_to_end(&own, on_end))?;
         let id = handle.thread().id();
-        let state = Mutex::new(State::Running(handle));
-        Ok(Self { thread: Arc::new(Thread { shared: Some(shared), id, state }) })
+        let handle = Mutex::new(Some(handle));
+        Ok(Self { thread: Arc::new(Thread { shared: Some(shared), id, handle }) })
     }
 }
 
@@ -99,13 +112,29 @@ impl<M: Machine, A: Application<M>> Driver<M, A> {
     ///
     /// # Panics
     ///
-    /// If the machine or the application panics, or did so in an earlier call by anybody.
+    /// If the machine or the application panics, or did so in an earlier call by anybody: see
+    /// [`try_with`](Self::try_with).
     pub fn with<R>(&self, call: impl FnOnce(Instant, &mut M, &mut A) -> R) -> R {
         self.shared().with(call)
     }
 
-    /// As [`with`](Self::with) if the lock is free, else leaves the call to whoever holds it, who
-    /// makes it soon after. Calls of one thread are made in order, and none is lost.
+    /// As [`with`](Self::with) while the driver is of use, which includes the time after
+    /// [`shutdown`](Self::shutdown).
+    ///
+    /// # Errors
+    ///
+    /// What [`join`](Self::join) gives: the socket became useless, or the machine or application
+    /// panicked in an earlier call by anybody. The call is not made then.
+    ///
+    /// # Panics
+    ///
+    /// If the machine or the application panics in this very call.
+    pub fn try_with<R>(&self, call: impl FnOnce(Instant, &mut M, &mut A) -> R) -> io::Result<R> {
+        self.shared().try_with(call)
+    }
+
+    /// As [`with`](Self::with) if the lock is free, else leaves the call to whoever holds it or, if
+    /// the driver's thread waits for it, to that: they make it soon after. Calls of one thread are made in order, and none is lost.
     ///
     /// May be used in calls from the driver itself, and then always leaves the call.
     ///
@@ -175,18 +204,16 @@ impl<M: Machine, A: Application<M>> Thread<M, A> {
         if thread::current().id() == self.id {
             return Err(io::ErrorKind::Deadlock.into());
         }
+        // `None` once the parts have been taken out, after the thread's end.
+        let Some(shared) = &self.shared else { return Ok(()) };
         // Several may wait: the first for the thread, the others for the first.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let ended = Ok(());
-        let outcome = match std::mem::replace(&mut *state, State::Ended(ended)) {
-            State::Running(handle) => match handle.join() {
-                Ok(outcome) => outcome.map_err(Arc::new),
-                Err(panic) => Err(Arc::new(panic_error(panic.as_ref()))),
-            },
-            State::Ended(outcome) => outcome,
-        };
-        *state = State::Ended(outcome.clone());
-        outcome.map_err(|error| io::Error::new(error.kind(), error))
+        let mut handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = handle.take()
+            && let Err(panic) = handle.join()
+        {
+            shared.fail(panic_error(panic.as_ref()));
+        }
+        shared.outcome()
     }
 }
 
@@ -195,6 +222,18 @@ impl<M: Machine, A: Application<M>> Drop for Thread<M, A> {
         self.stop();
         // The thread itself may drop the last handle, and ends afterwards by itself.
         let _ = self.join();
+    }
+}
+
+/// What the thread does: runs the driver, and tells of the end.
+fn run_to_end<M: Machine, A: Application<M>>(shared: &Shared<M, A>, on_end: Option<OnEnd>) {
+    // Nobody looks at what a panic has left behind: its lock is poisoned.
+    let ended = panic::catch_unwind(AssertUnwindSafe(|| run(shared)));
+    if let Err(error) = ended.unwrap_or_else(|panic| Err(panic_error(panic.as_ref()))) {
+        shared.fail(error);
+    }
+    if let Some(on_end) = on_end {
+        on_end(&shared.outcome());
     }
 }
 

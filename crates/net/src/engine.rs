@@ -71,7 +71,7 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
         for batch in batches {
             self.stats.batches_in += 1;
             self.stats.bytes_in += batch.data.len() as u64;
-            self.stats.datagrams_in += batch.data.len().div_ceil(batch.stride.max(1)).max(1) as u64;
+            self.stats.datagrams_in += batch.count() as u64;
             self.machine.handle(now, batch);
         }
         if self.machine.poll_timeout().is_some_and(|deadline| deadline <= now) {

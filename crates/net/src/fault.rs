@@ -4,7 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use rudp_base::Instant;
+use rudp_base::{Instant, SendError};
 
 /// What to do about an error of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(crate) enum Fault {
     Fatal,
 }
 
-/// Why a batch was lost.
+/// Why datagrams were lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
     Refused,
@@ -34,6 +34,22 @@ pub(crate) enum Loss {
 impl Loss {
     /// How many reasons there are.
     pub(crate) const COUNT: usize = Self::Other as usize + 1;
+
+    /// Whether the address is to blame, which the rest of a batch shares.
+    pub(crate) fn is_of_address(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Invalid)
+    }
+
+    /// What a machine is told.
+    pub(crate) fn error(self) -> SendError {
+        match self {
+            Self::Refused => SendError::Refused,
+            Self::Unreachable => SendError::Unreachable,
+            Self::Denied => SendError::Denied,
+            Self::TooBig => SendError::TooBig,
+            Self::Invalid | Self::NoBuffers | Self::Other => SendError::Other,
+        }
+    }
 }
 
 impl Fault {
@@ -67,6 +83,11 @@ impl Fault {
 /// cannot segment, or not at this size.
 pub(crate) fn is_segmentation_fault(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE))
+}
+
+/// Whether `quinn_udp` takes an error for the sign of an old system, and gives up congestion marks.
+pub(crate) fn is_mistaken_for_an_old_system(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL))
 }
 
 /// Lets one line a minute pass for each kind of loss.

@@ -60,6 +60,7 @@ mod clock;
 mod driver;
 mod engine;
 mod fault;
+mod offload;
 mod outbox;
 mod posts;
 mod receive;
@@ -73,7 +74,7 @@ mod thread;
 mod wake;
 
 pub use clock::Clock;
-pub use driver::{Driver, DriverOptions};
+pub use driver::{Driver, DriverOptions, OnEnd};
 pub use receive::{BATCHES, ReceiveBuffers};
 pub use socket::{Socket, SocketOptions};
 pub use stats::{SendErrors, Stats};

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use rudp_base::{Application, Instant, Machine, TRANSMIT_BUFFER, Transmit, drain};
+use rudp_base::{Application, Instant, Machine, SendError, TRANSMIT_BUFFER, Transmit, drain};
 
 use crate::fault::{Fault, LogLimit, Loss};
 use crate::stats::Stats;
@@ -31,46 +31,175 @@ pub(crate) enum Until {
     Time(Instant),
 }
 
-/// A batch on its way, the first `sent` bytes of which are gone.
-struct Held {
+/// A batch on its way.
+struct Batch {
     transmit: Transmit,
-    sent: usize,
+    /// How many of its bytes are gone, or lost.
+    done: usize,
+    /// How many datagrams are lost, and their bytes.
+    lost: usize,
+    lost_bytes: usize,
     retries: u32,
     until: Until,
+}
+
+impl Batch {
+    fn new(transmit: Transmit) -> Self {
+        Self { transmit, done: 0, lost: 0, lost_bytes: 0, retries: 0, until: Until::NextTurn }
+    }
+
+    /// The part of the batch that starts where it is done, of at most `len` bytes.
+    fn next(&self, len: usize) -> Transmit {
+        let len = len.min(self.transmit.len - self.done);
+        Transmit { len, stride: len.min(self.transmit.stride), ..self.transmit }
+    }
+
+    /// Sends what is left: all at once, or datagram by datagram if one has been refused, so that
+    /// the others are not refused with it.
+    fn send(
+        &mut self,
+        data: &[u8],
+        send: &mut impl FnMut(&Transmit, &[u8], &mut usize) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if self.lost == 0 {
+            return send(&self.transmit, data, &mut self.done);
+        }
+        while self.done < self.transmit.len {
+            let next = self.next(self.transmit.stride);
+            send(&next, &data[self.done..], &mut 0)?;
+            self.done += next.len;
+        }
+        Ok(())
+    }
+
+    /// Gives the next datagram up, or all that are left, and returns them.
+    fn skip(&mut self, all: bool) -> Transmit {
+        let lost = self.next(if all { self.transmit.len } else { self.transmit.stride });
+        self.done += lost.len;
+        self.lost += lost.count();
+        self.lost_bytes += lost.len;
+        lost
+    }
+
+    /// Counts what was sent of a batch that is done with.
+    fn count(&self, stats: &mut Stats) {
+        stats.datagrams_out += (self.transmit.count() - self.lost) as u64;
+        stats.bytes_out += (self.done - self.lost_bytes) as u64;
+        stats.batches_out += u64::from(self.lost == 0);
+    }
+}
+
+/// What was lost and has to be told.
+#[derive(Default)]
+struct Losses {
+    untold: Vec<(Transmit, SendError)>,
+    log: LogLimit,
+}
+
+impl Losses {
+    /// Tries to send what is left of a batch, which is returned if it has to wait.
+    fn attempt(
+        &mut self,
+        now: Instant,
+        mut batch: Batch,
+        data: &[u8],
+        stats: &mut Stats,
+        send: &mut impl FnMut(&Transmit, &[u8], &mut usize) -> io::Result<()>,
+    ) -> io::Result<Option<Batch>> {
+        while let Err(error) = batch.send(data, send) {
+            let loss = match Fault::of(&error) {
+                Fault::Blocked => {
+                    stats.blocked += 1;
+                    batch.until = Until::Writable;
+                    return Ok(Some(batch));
+                }
+                Fault::NoBuffers if batch.retries < MAX_RETRIES => {
+                    stats.blocked += 1;
+                    batch.retries += 1;
+                    batch.until = Until::Time(now + RETRY);
+                    return Ok(Some(batch));
+                }
+                Fault::NoBuffers => Loss::NoBuffers,
+                Fault::Lost(loss) => loss,
+                Fault::Fatal => return Err(error),
+            };
+            let first = batch.lost == 0;
+            let lost = batch.skip(loss.is_of_address());
+            stats.send_errors.count(loss, lost.count());
+            self.note(lost, loss, first);
+            if first && let Some(suppressed) = self.log.admit(loss, now) {
+                let Transmit { remote, local, len, stride, .. } = batch.transmit;
+                tracing::warn!(%error, %remote, ?local, len, stride, suppressed, "not sent");
+            }
+            if batch.done >= batch.transmit.len {
+                break;
+            }
+        }
+        batch.count(stats);
+        Ok(None)
+    }
+
+    /// Remembers what to tell: losses of one batch for one reason as one, though there may be
+    /// others between them.
+    fn note(&mut self, lost: Transmit, loss: Loss, first: bool) {
+        match self.untold.last_mut() {
+            Some((before, error)) if !first && *error == loss.error() => before.len += lost.len,
+            _ => self.untold.push((lost, loss.error())),
+        }
+    }
+
+    /// Tells what was lost, and returns whether there was anything to tell.
+    fn tell<M: Machine, A: Application<M>>(
+        &mut self,
+        now: Instant,
+        machine: &mut M,
+        application: &mut A,
+    ) -> bool {
+        let any = !self.untold.is_empty();
+        for (transmit, error) in self.untold.drain(..) {
+            application.on_send_error(now, machine, &transmit, error);
+        }
+        any
+    }
 }
 
 /// The buffer machines write batches to, and the one batch in it that could not be sent yet.
 pub(crate) struct Outbox {
     buffer: Box<[u8]>,
-    held: Option<Held>,
-    log: LogLimit,
+    kept: Option<Batch>,
+    /// How many more batches may be sent in this turn.
+    budget: usize,
+    losses: Losses,
 }
 
 impl Outbox {
     pub(crate) fn new() -> Self {
         Self {
             buffer: vec![0; TRANSMIT_BUFFER].into_boxed_slice(),
-            held: None,
-            log: LogLimit::default(),
+            kept: None,
+            budget: TURN_BATCHES,
+            losses: Losses::default(),
         }
     }
 
-    /// What the kept batch waits for, if there is one.
+    /// What there is to wait for, if anything is left to do.
     pub(crate) fn waits_until(&self) -> Option<Until> {
-        self.held.as_ref().map(|held| held.until)
+        let untold = (!self.losses.untold.is_empty()).then_some(Until::NextTurn);
+        untold.or(self.kept.as_ref().map(|batch| batch.until))
     }
 
     /// The socket has room again.
     pub(crate) fn on_writable(&mut self) {
-        if let Some(held) = &mut self.held
-            && held.until == Until::Writable
+        if let Some(batch) = &mut self.kept
+            && batch.until == Until::Writable
         {
-            held.until = Until::NextTurn;
+            batch.until = Until::NextTurn;
         }
     }
 
     /// Sends the kept batch, if it is its time, and then drains the machine, until all is done, a
-    /// batch has to wait, or it is enough for one turn.
+    /// batch has to wait, or it is enough for one turn. Tells the application what was lost, and
+    /// sends its answer.
     ///
     /// `send` is as [`Socket::send`](crate::Socket::send). Events are taken even while a batch
     /// waits.
@@ -86,90 +215,61 @@ impl Outbox {
         stats: &mut Stats,
         mut send: impl FnMut(&Transmit, &[u8], &mut usize) -> io::Result<()>,
     ) -> io::Result<()> {
-        let Self { buffer, held, log } = self;
-        let mut attempt = |mut batch: Held, data: &[u8], stats: &mut Stats| {
-            let result = send(&batch.transmit, data, &mut batch.sent);
-            settle(now, batch, result, stats, log)
-        };
-        if let Some(batch) = held.take() {
+        if let Some(batch) = self.kept.take() {
             let waits = match batch.until {
                 Until::NextTurn => false,
                 Until::Writable => true,
                 Until::Time(time) => now < time,
             };
-            *held = if waits { Some(batch) } else { attempt(batch, buffer, stats)? };
+            self.kept = if waits {
+                Some(batch)
+            } else {
+                self.losses.attempt(now, batch, &self.buffer, stats, &mut send)?
+            };
         }
-        if held.is_some() {
+        self.budget = TURN_BATCHES;
+        self.drain(now, machine, application, stats, &mut send)?;
+        // Once: should the answer be lost as well, others get the lock in between.
+        if self.losses.tell(now, machine, application) {
+            self.drain(now, machine, application, stats, &mut send)?;
+        }
+        Ok(())
+    }
+
+    /// Drains the machine of as many batches as it may still send, or of its events alone if a
+    /// batch waits.
+    fn drain<M: Machine, A: Application<M>>(
+        &mut self,
+        now: Instant,
+        machine: &mut M,
+        application: &mut A,
+        stats: &mut Stats,
+        send: &mut impl FnMut(&Transmit, &[u8], &mut usize) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let Self { buffer, kept, budget, losses } = self;
+        if kept.is_some() {
             while let Some(event) = machine.poll_event() {
                 application.on_event(now, machine, event);
             }
             return Ok(());
         }
-        let mut budget = TURN_BATCHES;
         let mut outcome = Ok(());
         drain(now, machine, application, buffer, |&transmit, data| {
-            let batch = Held { transmit, sent: 0, retries: 0, until: Until::NextTurn };
-            if budget == 0 {
-                *held = Some(batch);
+            let batch = Batch::new(transmit);
+            if *budget == 0 {
+                *kept = Some(batch);
                 return ControlFlow::Break(());
             }
-            budget -= 1;
-            match attempt(batch, data, stats) {
+            *budget -= 1;
+            match losses.attempt(now, batch, data, stats, send) {
                 Ok(None) => return ControlFlow::Continue(()),
-                Ok(kept) => *held = kept,
+                Ok(waiting) => *kept = waiting,
                 Err(error) => outcome = Err(error),
             }
             ControlFlow::Break(())
         });
         outcome
     }
-}
-
-/// Decides what becomes of a batch after an attempt to send it: it is returned if it has to wait.
-fn settle(
-    now: Instant,
-    mut batch: Held,
-    result: io::Result<()>,
-    stats: &mut Stats,
-    log: &mut LogLimit,
-) -> io::Result<Option<Held>> {
-    let Err(error) = result else {
-        count_sent(&batch, stats);
-        return Ok(None);
-    };
-    let loss = match Fault::of(&error) {
-        Fault::Blocked => {
-            stats.blocked += 1;
-            batch.until = Until::Writable;
-            return Ok(Some(batch));
-        }
-        Fault::NoBuffers if batch.retries < MAX_RETRIES => {
-            stats.blocked += 1;
-            batch.retries += 1;
-            batch.until = Until::Time(now + RETRY);
-            return Ok(Some(batch));
-        }
-        Fault::NoBuffers => Loss::NoBuffers,
-        Fault::Lost(loss) => loss,
-        Fault::Fatal => return Err(error),
-    };
-    count_sent(&batch, stats);
-    stats.send_errors.count(loss);
-    if let Some(suppressed) = log.admit(loss, now) {
-        let Transmit { remote, local, len, stride, .. } = batch.transmit;
-        tracing::warn!(%error, %remote, ?local, len, stride, suppressed, "a batch was not sent");
-    }
-    Ok(None)
-}
-
-/// Counts what went of a batch that is done with.
-fn count_sent(batch: &Held, stats: &mut Stats) {
-    let Held { transmit, sent, .. } = batch;
-    let whole = *sent == transmit.len;
-    let datagrams = if whole { transmit.count() } else { sent / transmit.stride.max(1) };
-    stats.datagrams_out += datagrams as u64;
-    stats.bytes_out += *sent as u64;
-    stats.batches_out += u64::from(whole);
 }
 
 #[cfg(test)]
@@ -217,13 +317,39 @@ mod tests {
         }
     }
 
+    /// Counts events, and notes what is lost, for which it lets the machine send so many batches.
+    #[derive(Default)]
+    struct Witness {
+        events: usize,
+        lost: Vec<(usize, usize, SendError)>,
+        answers: usize,
+    }
+
+    impl Application<Source> for Witness {
+        fn on_event(&mut self, _: Instant, _: &mut Source, (): ()) {
+            self.events += 1;
+        }
+
+        fn on_send_error(
+            &mut self,
+            _: Instant,
+            machine: &mut Source,
+            transmit: &Transmit,
+            error: SendError,
+        ) {
+            assert_eq!(transmit.remote, REMOTE);
+            self.lost.push((transmit.len, transmit.stride, error));
+            machine.batches += self.answers;
+        }
+    }
+
     /// An outbox with a socket that follows a script: an error number for each call, then success.
     struct Rig {
         outbox: Outbox,
         source: Source,
         script: std::collections::VecDeque<i32>,
         sent: Vec<u8>,
-        events: usize,
+        witness: Witness,
         stats: Stats,
     }
 
@@ -234,15 +360,14 @@ mod tests {
                 source: Source { next: 0, batches, events: 0 },
                 script: script.into_iter().collect(),
                 sent: Vec::new(),
-                events: 0,
+                witness: Witness::default(),
                 stats: Stats::default(),
             }
         }
 
         fn flush(&mut self, now: Instant) -> io::Result<()> {
-            let Self { outbox, source, script, sent, events, stats } = self;
-            let mut application = |_: Instant, _: &mut Source, ()| *events += 1;
-            outbox.flush(now, source, &mut application, stats, |transmit, data, progress| {
+            let Self { outbox, source, script, sent, witness, stats } = self;
+            outbox.flush(now, source, witness, stats, |transmit, data, progress| {
                 send_pieces(transmit, data, progress, 1, |piece| match script.pop_front() {
                     None | Some(0) => {
                         sent.push(piece[0]);
@@ -263,13 +388,13 @@ mod tests {
         let mut rig = Rig::new(2, [0, libc::EAGAIN]);
         rig.source.events = 1;
         rig.flush(at(0)).unwrap();
-        assert_eq!((rig.sent.as_slice(), rig.events), (&[0][..], 1));
+        assert_eq!((rig.sent.as_slice(), rig.witness.events), (&[0][..], 1));
         assert_eq!(rig.outbox.waits_until(), Some(Until::Writable));
 
         // Not writable yet: nothing is tried, but events are taken.
         rig.source.events = 2;
         rig.flush(at(1)).unwrap();
-        assert_eq!((rig.sent.as_slice(), rig.events), (&[0][..], 3));
+        assert_eq!((rig.sent.as_slice(), rig.witness.events), (&[0][..], 3));
 
         rig.outbox.on_writable();
         rig.flush(at(2)).unwrap();
@@ -292,22 +417,73 @@ mod tests {
     }
 
     #[test]
-    fn without_buffers_for_ever_the_batch_is_lost_and_the_next_is_sent() {
+    fn without_buffers_for_ever_a_datagram_is_lost_and_the_next_is_sent() {
         let mut rig = Rig::new(2, [libc::ENOBUFS; MAX_RETRIES as usize + 1]);
         for n in 0..=u64::from(MAX_RETRIES) {
             rig.flush(at(n)).unwrap();
         }
-        assert_eq!(rig.sent, [3, 4, 5]);
+        assert_eq!(rig.sent, [1, 2, 3, 4, 5]);
         assert_eq!(rig.stats.send_errors.no_buffers, 1);
     }
 
     #[test]
-    fn a_refused_batch_is_lost_with_its_rest() {
+    fn a_refused_datagram_is_lost_without_its_followers() {
         let mut rig = Rig::new(2, [0, libc::EPERM]);
         rig.flush(at(0)).unwrap();
-        assert_eq!(rig.sent, [0, 3, 4, 5]);
+        assert_eq!(rig.sent, [0, 2, 3, 4, 5]);
         assert_eq!((rig.stats.send_errors.denied, rig.stats.send_errors.total()), (1, 1));
-        assert_eq!((rig.stats.datagrams_out, rig.stats.batches_out), (4, 1));
+        let Stats { datagrams_out, bytes_out, batches_out, .. } = rig.stats;
+        assert_eq!((datagrams_out, bytes_out, batches_out), (5, 8, 1));
+        assert_eq!(rig.witness.lost, [(2, 2, SendError::Denied)]);
+    }
+
+    #[test]
+    fn an_address_that_does_not_work_is_tried_once_a_batch() {
+        let mut rig = Rig::new(2, [0, libc::EHOSTUNREACH]);
+        rig.flush(at(0)).unwrap();
+        assert_eq!(rig.sent, [0, 3, 4, 5]);
+        assert_eq!(rig.stats.send_errors.unreachable, 2);
+        assert_eq!((rig.stats.datagrams_out, rig.stats.bytes_out), (4, 7));
+        assert_eq!(rig.witness.lost, [(3, 2, SendError::Unreachable)]);
+    }
+
+    #[test]
+    fn losses_of_one_batch_for_one_reason_are_told_as_one() {
+        let (big, denied) = (libc::EMSGSIZE, libc::EPERM);
+        let mut rig = Rig::new(3, [big, 0, big, big, denied, 0, denied]);
+        rig.flush(at(0)).unwrap();
+        assert_eq!(rig.sent, [1, 5, 7, 8]);
+        let (big, denied) = (SendError::TooBig, SendError::Denied);
+        assert_eq!(rig.witness.lost, [(3, 2, big), (2, 2, big), (2, 2, denied), (2, 2, denied)]);
+        assert_eq!((rig.stats.send_errors.too_big, rig.stats.send_errors.denied), (3, 2));
+    }
+
+    #[test]
+    fn a_batch_that_lost_and_is_blocked_goes_on_after_both() {
+        let mut rig = Rig::new(1, [libc::EPERM, 0, libc::EAGAIN]);
+        rig.flush(at(0)).unwrap();
+        assert_eq!(rig.sent, [1]);
+        assert_eq!(rig.outbox.waits_until(), Some(Until::Writable));
+        assert_eq!(rig.witness.lost, [(2, 2, SendError::Denied)]);
+        rig.outbox.on_writable();
+        rig.flush(at(1)).unwrap();
+        assert_eq!(rig.sent, [1, 2]);
+        assert_eq!((rig.stats.datagrams_out, rig.stats.bytes_out), (2, 3));
+    }
+
+    #[test]
+    fn the_answer_to_a_loss_is_sent_in_the_same_turn_but_not_for_ever() {
+        let mut rig = Rig::new(1, [0, 0, libc::EMSGSIZE, 0, 0, libc::EMSGSIZE, 0]);
+        rig.witness.answers = 1;
+        rig.flush(at(0)).unwrap();
+        assert_eq!(rig.sent, [0, 1, 3, 4]);
+        assert_eq!(rig.witness.lost, [(1, 1, SendError::TooBig)]);
+        // The answer was lost as well: more in the next turn.
+        assert_eq!(rig.outbox.waits_until(), Some(Until::NextTurn));
+        rig.flush(at(0)).unwrap();
+        assert_eq!(rig.sent, [0, 1, 3, 4, 6, 7, 8]);
+        assert_eq!(rig.witness.lost.len(), 2);
+        assert_eq!(rig.outbox.waits_until(), None);
     }
 
     #[test]

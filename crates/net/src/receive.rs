@@ -11,18 +11,38 @@ use crate::address;
 /// How many batches one call to the system receives at most.
 pub const BATCHES: usize = quinn_udp::BATCH_SIZE;
 
+/// How many batches a call is offered room for at first, and while batches are large.
+const FEW: usize = if BATCHES < 4 { BATCHES } else { 4 };
+
+/// How many bytes one call should bring at most: what the processor's cache holds until the machine
+/// has handled them. To read them from memory again costs half as much as to receive them.
+const CALL_BYTES: usize = FEW * BATCH_BYTES;
+
 /// The room for one batch: what the system merges at most, rounded up.
 const BATCH_BYTES: usize = 65_536;
 
 /// Room for [`BATCHES`] batches of 64 KiB, made once and used again and again.
 ///
 /// The system backs it with memory page by page as it is written to, so that a socket with little
-/// traffic uses little.
+/// traffic uses little. A call is offered more than a few of the batches only where it would bring
+/// little otherwise: the fewer the bytes, the more of them the processor's cache still holds when
+/// they are handled.
 pub struct ReceiveBuffers {
     data: Box<[u8]>,
     metas: [RecvMeta; BATCHES],
     /// How many of them hold a batch.
     filled: usize,
+    /// How many the last call was offered, and how many the next one will be.
+    offered: usize,
+    slots: usize,
+}
+
+/// How many batches to offer room for after a call that was offered `slots`, and filled `filled` of
+/// them with `bytes`: more and more as long as many small ones come, few if they are large.
+fn next_slots(slots: usize, filled: usize, bytes: usize) -> usize {
+    let wanted = if filled == slots { slots * 2 } else { slots };
+    let fitting = CALL_BYTES * filled / bytes.max(1);
+    wanted.min(fitting).clamp(FEW, BATCHES)
 }
 
 impl ReceiveBuffers {
@@ -32,12 +52,14 @@ impl ReceiveBuffers {
             data: vec![0; BATCHES * BATCH_BYTES].into_boxed_slice(),
             metas: [RecvMeta::default(); BATCHES],
             filled: 0,
+            offered: FEW,
+            slots: FEW,
         }
     }
 
-    /// Whether all room is taken, so that there is likely more to receive.
+    /// Whether all room that was offered is taken, so that there is likely more to receive.
     pub fn is_full(&self) -> bool {
-        self.filled == BATCHES
+        self.filled == self.offered
     }
 
     /// Forgets the batches.
@@ -70,7 +92,10 @@ impl ReceiveBuffers {
         let mut chunks = self.data.chunks_exact_mut(BATCH_BYTES);
         let mut slices: [IoSliceMut<'_>; BATCHES] =
             std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
-        self.filled = receive(&mut slices, &mut self.metas)?;
+        self.offered = self.slots;
+        self.filled = receive(&mut slices[..self.offered], &mut self.metas[..self.offered])?;
+        let bytes = self.metas[..self.filled].iter().map(|meta| meta.len).sum();
+        self.slots = next_slots(self.slots, self.filled, bytes);
         Ok(self.filled)
     }
 }
@@ -78,5 +103,47 @@ impl ReceiveBuffers {
 impl Default for ReceiveBuffers {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_small_batches_get_more_room_and_large_ones_less() {
+        let small = |slots, filled| next_slots(slots, filled, filled * 1_500);
+        assert_eq!(small(FEW, FEW - 1), FEW);
+        assert_eq!(small(FEW, FEW), 2 * FEW);
+        assert_eq!(small(BATCHES / 2, BATCHES / 2), BATCHES);
+        assert_eq!(small(BATCHES, BATCHES), BATCHES);
+        // A pause is no reason to shrink.
+        assert_eq!(small(BATCHES, 1), BATCHES);
+        assert_eq!(next_slots(BATCHES, 1, 0), BATCHES);
+
+        let large = |slots, filled| next_slots(slots, filled, filled * 64_000);
+        assert_eq!(large(FEW, FEW), FEW);
+        assert_eq!(large(BATCHES, 1), FEW);
+        // In between, as many as make up one call's bytes.
+        assert_eq!(next_slots(BATCHES, BATCHES, BATCHES * 16_384), 4 * FEW);
+    }
+
+    #[test]
+    fn a_call_that_fills_what_it_was_offered_is_full_and_the_next_is_offered_more() {
+        let mut buffers = ReceiveBuffers::new();
+        let mut call = |filled: usize| {
+            let mut offered = 0;
+            let fill = |slices: &mut [IoSliceMut<'_>], metas: &mut [RecvMeta]| {
+                offered = slices.len().min(metas.len());
+                metas[..filled].iter_mut().for_each(|meta| meta.len = 100);
+                Ok(filled)
+            };
+            assert_eq!(buffers.fill(fill).unwrap(), filled);
+            assert_eq!(buffers.batches().count(), filled);
+            (offered, buffers.is_full())
+        };
+        assert_eq!(call(FEW), (FEW, true));
+        assert_eq!(call(FEW), (2 * FEW, false));
+        assert_eq!(call(2 * FEW), (2 * FEW, true));
     }
 }

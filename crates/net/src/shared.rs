@@ -4,7 +4,8 @@
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::thread;
 
 use rudp_base::{Application, Instant, Machine};
 
@@ -15,6 +16,11 @@ use crate::receive::ReceiveBuffers;
 use crate::socket::Socket;
 use crate::stats::Stats;
 use crate::wake::Waker;
+
+/// How often a caller makes way for the thread before it takes the lock all the same: for about a
+/// tenth of a millisecond, or so many time slices of others on a busy processor. That is longer
+/// than a thread takes to wake up, but not for ever, should it get no processor at all.
+const MAKE_WAY: u32 = 256;
 
 const PANICKED: &str = "the driver's machine or application panicked in an earlier call";
 
@@ -31,17 +37,22 @@ pub(crate) struct Shared<M, A> {
     /// would be in vain. Cleared under the lock only: whoever holds the lock and sees it set knows
     /// that the thread's next turn is still to come.
     pub(crate) awake: AtomicBool,
+    /// Set while the thread waits for the lock. The system's lock goes to whoever runs, and not to
+    /// who has waited: a caller that takes it again and again would keep the thread out for long.
+    wanted: AtomicBool,
+    /// Why the thread ended, if it had to.
+    failure: OnceLock<Arc<io::Error>>,
     engine: Mutex<Engine<M, A>>,
     posts: Posts<M, A>,
 }
 
-/// The lock, held. If its holder panics, the thread is woken to find it poisoned and end.
-struct Held<'a, M, A> {
+/// The lock, taken. If its holder panics, the thread is woken to find it poisoned and end.
+struct Entered<'a, M, A> {
     engine: MutexGuard<'a, Engine<M, A>>,
     waker: &'a Waker,
 }
 
-impl<M, A> Deref for Held<'_, M, A> {
+impl<M, A> Deref for Entered<'_, M, A> {
     type Target = Engine<M, A>;
 
     fn deref(&self) -> &Self::Target {
@@ -49,15 +60,15 @@ impl<M, A> Deref for Held<'_, M, A> {
     }
 }
 
-impl<M, A> DerefMut for Held<'_, M, A> {
+impl<M, A> DerefMut for Entered<'_, M, A> {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.engine
     }
 }
 
-impl<M, A> Drop for Held<'_, M, A> {
+impl<M, A> Drop for Entered<'_, M, A> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if thread::panicking() {
             self.waker.wake();
         }
     }
@@ -78,6 +89,8 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
             wake_ups: AtomicU64::new(0),
             receive_errors: AtomicU64::new(0),
             awake: AtomicBool::new(true),
+            wanted: AtomicBool::new(false),
+            failure: OnceLock::new(),
             engine: Mutex::new(Engine::new(machine, application)),
             posts: Posts::new(),
         })
@@ -90,8 +103,11 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
     ///
     /// The socket is of no use any more, or somebody panicked while holding the lock.
     pub(crate) fn turn(&self, buffers: &mut ReceiveBuffers, writable: bool) -> io::Result<Wait> {
-        let engine = self.engine.lock().map_err(|_| io::Error::other(PANICKED))?;
-        let mut engine = Held { engine, waker: &self.waker };
+        self.wanted.store(true, Ordering::Relaxed);
+        let engine = self.engine.lock();
+        self.wanted.store(false, Ordering::Relaxed);
+        let engine = engine.map_err(|_| io::Error::other(PANICKED))?;
+        let mut engine = Entered { engine, waker: &self.waker };
         let now = self.clock.now();
         self.run_posts(now, &mut engine);
         engine.handle(now, buffers.batches());
@@ -111,37 +127,54 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
     ///
     /// If somebody panicked while holding the lock, now or earlier.
     pub(crate) fn with<R>(&self, call: impl FnOnce(Instant, &mut M, &mut A) -> R) -> R {
-        let Ok(engine) = self.engine.lock() else { panic!("{PANICKED}") };
+        let Ok(engine) = self.lock() else { panic!("{PANICKED}") };
         let result = self.enter(engine, call);
         self.serve_posts();
         result
     }
 
-    /// Calls the machine now if the lock is free, else leaves the call to the lock's holder.
+    /// As [`with`](Self::with), unless the thread had to end or somebody panicked earlier.
+    ///
+    /// # Errors
+    ///
+    /// What it was.
+    pub(crate) fn try_with<R>(
+        &self,
+        call: impl FnOnce(Instant, &mut M, &mut A) -> R,
+    ) -> io::Result<R> {
+        self.outcome()?;
+        let result = self.enter(self.lock()?, call);
+        self.serve_posts();
+        Ok(result)
+    }
+
+    /// Calls the machine now if the lock is free, else leaves the call to the lock's holder, or to
+    /// the thread if it wants the lock.
     ///
     /// # Panics
     ///
     /// As [`with`](Self::with).
     pub(crate) fn post(&self, call: impl FnOnce(Instant, &mut M, &mut A) + Send + 'static) {
         match self.engine.try_lock() {
-            Ok(engine) => self.enter(engine, call),
-            Err(TryLockError::WouldBlock) => self.posts.push(Box::new(call)),
+            Ok(engine) if !self.wanted.load(Ordering::Relaxed) => self.enter(engine, call),
+            Ok(_) | Err(TryLockError::WouldBlock) => self.posts.push(Box::new(call)),
             Err(TryLockError::Poisoned(_)) => panic!("{PANICKED}"),
         }
         self.serve_posts();
     }
 
-    /// Runs calls that were left, until there are none or somebody else holds the lock. To be
-    /// called after leaving a call, and after each release of the lock.
+    /// Runs calls that were left, until there are none or somebody else holds the lock or is the
+    /// thread and wants it. To be called after leaving a call, and after each release of the lock.
     ///
     /// That no call is ever stranded: say that thread P leaves a call and then finds the lock
     /// taken by H. Had H looked into the queue before P left the call there, then H's release,
     /// which comes before that look, would also have come before P's attempt at the lock (the
     /// queue's own lock orders the two), and P could not have found it taken by H. So H looks
     /// later, and finds the call. If instead P finds the lock taken by another H' in the meantime,
-    /// the same holds for H'.
+    /// the same holds for H'. And if P finds that the thread wants the lock, then the thread, which
+    /// ceases to want it before it looks into the queue, has not looked yet, by the same order.
     pub(crate) fn serve_posts(&self) {
-        while !self.posts.is_empty() {
+        while !self.posts.is_empty() && !self.wanted.load(Ordering::Relaxed) {
             let Ok(engine) = self.engine.try_lock() else { return };
             self.enter(engine, |_, _, _| ());
         }
@@ -159,10 +192,33 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
         }
     }
 
+    /// Notes why the thread had to end.
+    pub(crate) fn fail(&self, error: io::Error) {
+        // The first reason is the one.
+        let _ = self.failure.set(Arc::new(error));
+    }
+
+    /// Why the thread had to end, if it had to.
+    pub(crate) fn outcome(&self) -> io::Result<()> {
+        let failure = self.failure.get().cloned();
+        failure.map_or(Ok(()), |error| Err(io::Error::new(error.kind(), error)))
+    }
+
     /// The machine and the application, unless somebody panicked while holding the lock.
     pub(crate) fn into_parts(self) -> Option<(M, A)> {
         let engine = self.engine.into_inner().ok()?;
         Some((engine.machine, engine.application))
+    }
+
+    /// Takes the lock, but lets the thread go first for a while if it waits for it.
+    fn lock(&self) -> io::Result<MutexGuard<'_, Engine<M, A>>> {
+        for _ in 0..MAKE_WAY {
+            if !self.wanted.load(Ordering::Relaxed) {
+                break;
+            }
+            thread::yield_now();
+        }
+        self.engine.lock().map_err(|_| io::Error::other(PANICKED))
     }
 
     /// Calls the machine, and then, in this thread, sends what it has to send.
@@ -171,7 +227,7 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
         engine: MutexGuard<'_, Engine<M, A>>,
         call: impl FnOnce(Instant, &mut M, &mut A) -> R,
     ) -> R {
-        let mut engine = Held { engine, waker: &self.waker };
+        let mut engine = Entered { engine, waker: &self.waker };
         let now = self.clock.now();
         // Calls left earlier may come from this same thread: order is kept.
         self.run_posts(now, &mut engine);
@@ -189,5 +245,80 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
     fn run_posts(&self, now: Instant, engine: &mut Engine<M, A>) {
         let Engine { machine, application, .. } = engine;
         self.posts.run(now, machine, application);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use rudp_base::{Datagrams, Transmit};
+
+    use super::*;
+    use crate::socket::SocketOptions;
+
+    /// Counts how often it was called, and has nothing to say.
+    #[derive(Default)]
+    pub(crate) struct Counter(u32);
+
+    impl Machine for Counter {
+        type Event = ();
+
+        fn handle(&mut self, _: Instant, _: Datagrams<'_>) {}
+
+        fn handle_timeout(&mut self, _: Instant) {}
+
+        fn poll_transmit(&mut self, _: Instant, _: &mut [u8]) -> Option<Transmit> {
+            None
+        }
+
+        fn poll_timeout(&self) -> Option<Instant> {
+            None
+        }
+
+        fn poll_event(&mut self) -> Option<()> {
+            None
+        }
+    }
+
+    fn ignore(_: Instant, _: &mut Counter, (): ()) {}
+
+    /// A machine on a socket, without a thread.
+    pub(crate) fn shared() -> Shared<Counter, impl Application<Counter>> {
+        let options = SocketOptions::default();
+        let socket = Socket::bind(([127, 0, 0, 1], 0).into(), &options).unwrap();
+        Shared::new(Counter::default(), ignore, socket, Clock::new()).unwrap()
+    }
+
+    #[test]
+    fn a_post_is_left_to_a_thread_that_wants_the_lock() {
+        let shared = shared();
+        shared.wanted.store(true, Ordering::Relaxed);
+        shared.post(|_, machine, _| machine.0 += 1);
+        shared.serve_posts();
+        assert_eq!(shared.engine.lock().unwrap().machine.0, 0);
+        shared.turn(&mut ReceiveBuffers::new(), false).unwrap();
+        assert_eq!(shared.engine.lock().unwrap().machine.0, 1);
+        assert!(!shared.wanted.load(Ordering::Relaxed));
+        shared.post(|_, machine, _| machine.0 += 1);
+        assert_eq!(shared.engine.lock().unwrap().machine.0, 2);
+    }
+
+    #[test]
+    fn a_call_makes_way_for_the_thread_but_not_for_ever() {
+        let shared = shared();
+        // A thread that wants the lock and never gets a processor.
+        shared.wanted.store(true, Ordering::Relaxed);
+        assert_eq!(shared.with(|_, machine, _| std::mem::replace(&mut machine.0, 1)), 0);
+        assert_eq!(shared.with(|_, machine, _| machine.0), 1);
+    }
+
+    #[test]
+    fn after_a_failure_a_call_is_refused_but_may_be_forced() {
+        let shared = shared();
+        shared.try_with(|_, machine, _| machine.0 += 1).unwrap();
+        shared.fail(io::ErrorKind::BrokenPipe.into());
+        shared.fail(io::ErrorKind::NotFound.into());
+        let error = shared.try_with(|_, machine, _| machine.0 += 1).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(shared.with(|_, machine, _| machine.0), 1);
     }
 }

@@ -4,13 +4,13 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Once;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Once, PoisonError, RwLock};
 
 use quinn_udp::{EcnCodepoint, UdpSockRef, UdpSocketState};
 use rudp_base::{Ecn, Transmit};
 use socket2::{Domain, Protocol, Type};
 
+use crate::offload::Offload;
 use crate::receive::ReceiveBuffers;
 use crate::{address, fault, split};
 
@@ -49,10 +49,10 @@ impl Default for SocketOptions {
 /// Bound to `[::]` it serves IPv4 as well; addresses of IPv4 are plain in both directions.
 pub struct Socket {
     inner: socket2::Socket,
-    state: UdpSocketState,
+    /// What `quinn_udp` has found out about the system. Replaced when that was a wrong conclusion.
+    state: RwLock<UdpSocketState>,
     local_addr: SocketAddr,
-    /// How many datagrams one call may send; 1 without offload.
-    max_segments: AtomicUsize,
+    offload: Offload,
 }
 
 impl Socket {
@@ -82,7 +82,8 @@ impl Socket {
             .as_socket()
             .ok_or_else(|| io::Error::other("a UDP socket without an IP address"))?;
         let max_segments = if options.offload { state.max_gso_segments() } else { 1 };
-        Ok(Self { inner: socket, state, local_addr, max_segments: AtomicUsize::new(max_segments) })
+        let (state, offload) = (RwLock::new(state), Offload::new(max_segments));
+        Ok(Self { inner: socket, state, local_addr, offload })
     }
 
     /// The address the socket is bound to, with the port the system chose.
@@ -98,7 +99,8 @@ impl Socket {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) if nothing is there, else the system's. Some of
     /// them are news of datagrams sent earlier, and the next call may succeed.
     pub fn receive(&self, buffers: &mut ReceiveBuffers) -> io::Result<usize> {
-        buffers.fill(|slices, metas| self.state.recv(UdpSockRef::from(&self.inner), slices, metas))
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        buffers.fill(|slices, metas| state.recv(UdpSockRef::from(&self.inner), slices, metas))
     }
 
     /// Sends a batch, whose datagrams are the first `transmit.len` bytes of `data`, from byte
@@ -107,6 +109,9 @@ impl Socket {
     /// One call to the system sends them all where it can segment, and the batch fits into what it
     /// segments at once. `sent` grows by what was sent, also if an error ends the call early: then
     /// it says where to go on, so that no datagram is sent twice.
+    ///
+    /// A `transmit.local` that nothing can be sent from, being a group's, everybody's or of the
+    /// other family, is ignored: then the system chooses.
     ///
     /// # Errors
     ///
@@ -118,11 +123,10 @@ impl Socket {
     /// If `data` is shorter than `transmit.len`.
     pub fn send(&self, transmit: &Transmit, data: &[u8], sent: &mut usize) -> io::Result<()> {
         // The system would refuse port 0 as invalid, and anybody can forge it as the sender's.
-        // Below, invalid arguments look like an old system, for which features are given up.
         if transmit.remote.port() == 0 {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
-        let max_segments = self.max_segments.load(Ordering::Relaxed);
+        let max_segments = self.offload.max_segments();
         let result = self.send_split(transmit, data, sent, max_segments);
         match result {
             Err(error)
@@ -133,7 +137,7 @@ impl Socket {
                 // Other errors may come from this batch's size or address, but this one says that
                 // the interface cannot do it at all.
                 if error.raw_os_error() == Some(libc::EIO) {
-                    self.max_segments.store(1, Ordering::Relaxed);
+                    self.offload.pause();
                 }
                 self.send_split(transmit, data, sent, 1)
             }
@@ -160,17 +164,44 @@ impl Socket {
         let v6 = self.local_addr.is_ipv6();
         let map_ip = |ip: IpAddr| if v6 { address::mapped_ip(ip) } else { ip };
         let destination = if v6 { address::mapped(transmit.remote) } else { transmit.remote };
-        let src_ip = transmit.local.map(map_ip);
+        let local = transmit.local.filter(|ip| address::may_send_from(*ip, transmit.remote.ip()));
+        let src_ip = local.map(map_ip);
         let ecn = transmit.ecn.map(|ecn| match ecn {
             Ecn::Ect0 => EcnCodepoint::Ect0,
             Ecn::Ect1 => EcnCodepoint::Ect1,
             Ecn::Ce => EcnCodepoint::Ce,
         });
-        split::send_pieces(transmit, data, sent, max_segments, |contents| {
-            let segment_size = Some(transmit.stride);
-            let piece = quinn_udp::Transmit { destination, ecn, contents, segment_size, src_ip };
-            self.state.try_send(UdpSockRef::from(&self.inner), &piece)
-        })
+        let result = {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            split::send_pieces(transmit, data, sent, max_segments, |contents| {
+                let segment_size = Some(transmit.stride);
+                let piece =
+                    quinn_udp::Transmit { destination, ecn, contents, segment_size, src_ip };
+                state.try_send(UdpSockRef::from(&self.inner), &piece)
+            })
+        };
+        if let Err(error) = &result
+            && fault::is_mistaken_for_an_old_system(error)
+        {
+            self.forget_conclusions();
+        }
+        result
+    }
+
+    /// Undoes what `quinn_udp` concluded from an error.
+    ///
+    /// It takes EIO and EINVAL for signs of a system that cannot mark IPv4 packets, tries once more
+    /// without the mark, and sets none for as long as it lives. That the second try failed as well
+    /// shows that the mark was not to blame, but the address or the size.
+    fn forget_conclusions(&self) {
+        let domain = Domain::for_address(self.local_addr);
+        // Another socket, since making a state sets options anew. If there is none to be had, then
+        // the next error comes here again.
+        let fresh = socket2::Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
+            .and_then(|socket| UdpSocketState::new(UdpSockRef::from(&socket)));
+        if let Ok(fresh) = fresh {
+            *self.state.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        }
     }
 }
 

@@ -18,7 +18,7 @@ pub struct Stats {
     pub bytes_out: u64,
     /// Batches they were sent in, as the machine made them.
     pub batches_out: u64,
-    /// Batches that were lost, or lost their rest, because the system refused them.
+    /// Datagrams that were lost because the system refused them.
     pub send_errors: SendErrors,
     /// Errors on receiving, most often the news that a sent datagram was refused.
     pub receive_errors: u64,
@@ -30,7 +30,7 @@ pub struct Stats {
     pub blocked: u64,
 }
 
-/// Batches that the system refused to send, by reason.
+/// Datagrams that the system refused to send, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SendErrors {
     /// The receiver has no such port.
@@ -61,7 +61,7 @@ impl SendErrors {
             + self.other
     }
 
-    pub(crate) fn count(&mut self, loss: Loss) {
+    pub(crate) fn count(&mut self, loss: Loss, datagrams: usize) {
         let counter = match loss {
             Loss::Refused => &mut self.refused,
             Loss::Unreachable => &mut self.unreachable,
@@ -71,6 +71,6 @@ impl SendErrors {
             Loss::NoBuffers => &mut self.no_buffers,
             Loss::Other => &mut self.other,
         };
-        *counter += 1;
+        *counter += datagrams as u64;
     }
 }

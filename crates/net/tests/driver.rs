@@ -17,8 +17,8 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use common::{Event, Peer, address, echo_peer, quiet_peer, start};
-use rudp_base::{Application, Instant, Transmit};
-use rudp_net::{Driver, DriverOptions, Socket, SocketOptions};
+use rudp_base::{Application, Instant, SendError, Transmit};
+use rudp_net::{Driver, DriverOptions, OnEnd, Socket, SocketOptions};
 
 #[test]
 fn two_drivers_play_ping_pong() {
@@ -136,6 +136,39 @@ fn many_threads_call_while_traffic_runs() {
 }
 
 #[test]
+fn callers_that_never_pause_do_not_keep_the_thread_out() {
+    let sink = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let to = sink.local_addr().unwrap();
+    let outside = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = Socket::bind(address("127.0.0.1:0"), &SocketOptions::default()).unwrap();
+    let (tell, told) = channel();
+    let application = move |now: Instant, _: &mut Peer, _: Event| tell.send(now).unwrap();
+    let options = DriverOptions::default();
+    let driver = Driver::spawn(Peer::default(), application, socket, options).unwrap();
+    let (stop, batch, count) = (AtomicBool::new(false), vec![0; 40 * 1_472], 200);
+    let mut turns: Vec<Instant> = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                driver.with(|_, peer, _| {
+                    (0..8).for_each(|_| peer.send_batch(to, &batch, 1_472));
+                });
+            }
+        });
+        for _ in 0..count {
+            std::thread::sleep(Duration::from_millis(1));
+            outside.send_to(b"ping", driver.local_addr()).unwrap();
+        }
+        turns.extend((0..count).map_while(|_| told.recv_timeout(common::PATIENCE).ok()));
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(turns.len(), count);
+    // A turn for each, or nearly; a thread that is kept out handles them twenty at a time.
+    turns.dedup();
+    assert!(turns.len() > count / 10, "{} turns", turns.len());
+}
+
+#[test]
 fn no_post_is_lost() {
     let (echo, _echo_told) = echo_peer("127.0.0.1:0");
     let (driver, _told) = quiet_peer("127.0.0.1:0");
@@ -247,6 +280,34 @@ fn a_refused_batch_is_counted_and_the_next_is_sent() {
     assert_eq!(stats.datagrams_out, 1);
 }
 
+/// Sends a small datagram to where a larger one could not be sent.
+#[derive(Default)]
+struct Shrinker(Vec<(usize, SendError)>);
+
+impl Application<Peer> for Shrinker {
+    fn on_event(&mut self, _: Instant, _: &mut Peer, _: Event) {}
+
+    fn on_send_error(&mut self, _: Instant, peer: &mut Peer, lost: &Transmit, error: SendError) {
+        self.0.push((lost.stride, error));
+        peer.send(lost.remote, b"smaller");
+    }
+}
+
+#[test]
+fn what_cannot_be_sent_is_told_and_the_answer_is_sent_at_once() {
+    let (sink, sink_told) = quiet_peer("127.0.0.1:0");
+    let socket = Socket::bind(address("127.0.0.1:0"), &SocketOptions::default()).unwrap();
+    let options = DriverOptions::default();
+    let driver = Driver::spawn(Peer::default(), Shrinker::default(), socket, options).unwrap();
+    // One byte more than fits into a packet of IPv4.
+    driver.with(|_, peer, _| peer.send(sink.local_addr(), &vec![0; 65_508]));
+    assert_eq!(sink_told.arrived().data, b"smaller");
+    driver.with(|_, _, shrinker| assert_eq!(shrinker.0, [(65_508, SendError::TooBig)]));
+    let stats = driver.stats();
+    assert_eq!((stats.send_errors.too_big, stats.send_errors.total()), (1, 1));
+    assert_eq!((stats.datagrams_out, stats.bytes_out), (1, 7));
+}
+
 #[test]
 fn a_long_burst_is_sent_over_several_turns() {
     let (sink, sink_told) = quiet_peer("127.0.0.1:0");
@@ -325,6 +386,56 @@ fn a_panic_in_a_call_ends_the_driver_and_hangs_nobody() {
     let call = std::panic::AssertUnwindSafe(|| driver.with(|_, _, _| panic!("in a call")));
     assert!(std::panic::catch_unwind(call).is_err());
     assert!(driver.join().unwrap_err().to_string().contains("panicked"));
+}
+
+#[test]
+fn the_end_is_told_however_it_comes() {
+    let start = |application: fn(Instant, &mut Peer, Event)| {
+        let socket = Socket::bind(address("127.0.0.1:0"), &SocketOptions::default()).unwrap();
+        let (tell, told) = channel();
+        let on_end: OnEnd = Box::new(move |outcome| {
+            tell.send(outcome.as_ref().map_err(ToString::to_string).copied()).unwrap();
+        });
+        let options = DriverOptions { on_end: Some(on_end), ..DriverOptions::default() };
+        let driver = Driver::spawn(Peer::default(), application, socket, options).unwrap();
+        (driver, told)
+    };
+    let (driver, told) = start(|_, _, _| ());
+    driver.shutdown();
+    assert_eq!(told.recv_timeout(common::PATIENCE).unwrap(), Ok(()));
+
+    let (driver, told) = start(fragile);
+    let to = driver.local_addr();
+    driver.with(|_, peer, _| peer.send(to, b"to myself"));
+    let error = told.recv_timeout(common::PATIENCE).unwrap().unwrap_err();
+    assert!(error.contains("cannot bear it"), "{error}");
+    assert!(driver.join().unwrap_err().to_string().contains("cannot bear it"));
+
+    let (driver, told) = start(|_, _, _| ());
+    let call = std::panic::AssertUnwindSafe(|| driver.with(|_, _, _| panic!("in a call")));
+    assert!(std::panic::catch_unwind(call).is_err());
+    let error = told.recv_timeout(common::PATIENCE).unwrap().unwrap_err();
+    assert!(error.contains("panicked"), "{error}");
+}
+
+#[test]
+fn a_call_may_be_refused_instead_of_panicking() {
+    let (driver, _told) = quiet_peer("127.0.0.1:0");
+    assert_eq!(driver.try_with(|_, peer, _| peer.count).unwrap(), 0);
+    driver.shutdown();
+    driver.join().unwrap();
+    driver.try_with(|_, peer, _| peer.count += 1).unwrap();
+    let call = std::panic::AssertUnwindSafe(|| driver.with(|_, _, _| panic!("in a call")));
+    assert!(std::panic::catch_unwind(call).is_err());
+    let error = driver.try_with(|_, _, _| ()).unwrap_err();
+    assert!(error.to_string().contains("panicked"), "{error}");
+
+    let driver = start_fragile();
+    let to = driver.local_addr();
+    driver.with(|_, peer, _| peer.send(to, b"to myself"));
+    assert!(driver.join().is_err());
+    let error = driver.try_with(|_, _, _| ()).unwrap_err();
+    assert!(error.to_string().contains("cannot bear it"), "{error}");
 }
 
 /// Counts what the system dropped.

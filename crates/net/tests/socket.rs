@@ -129,6 +129,46 @@ fn port_zero_is_refused_and_changes_nothing() {
     assert_eq!(buffers.batches().next().unwrap().ecn, Some(Ecn::Ect0));
 }
 
+/// The mark that `socket`'s last datagram had.
+fn last_mark(socket: &Socket, count: usize) -> Option<Ecn> {
+    let (mut buffers, mut received, mut mark) = (ReceiveBuffers::new(), 0, None);
+    while received < count {
+        wait_readable(socket);
+        socket.receive(&mut buffers).unwrap();
+        for batch in buffers.batches() {
+            received += batch.iter().count();
+            mark = batch.ecn;
+        }
+    }
+    mark
+}
+
+#[test]
+fn nothing_that_is_refused_takes_the_congestion_marks_away() {
+    let receiver = bind("127.0.0.1:0", &SocketOptions::default());
+    let to = receiver.local_addr();
+    let marked = Transmit { ecn: Some(Ecn::Ect0), ..Transmit::single(to, 1) };
+    for wildcard in ["0.0.0.0:0", "[::]:0"] {
+        let sender = bind(wildcard, &SocketOptions::default());
+        for (remote, local, arrives) in [
+            (to, Some("255.255.255.255"), true),
+            (to, Some("224.0.0.1"), true),
+            (to, Some("::1"), true),
+            (to, Some("192.0.2.1"), false),
+            // Not ours, which is invalid to Linux.
+            (address("[::1]:9"), Some("2001:db8::1"), false),
+        ] {
+            let local = local.map(|ip| ip.parse().unwrap());
+            let odd = Transmit { local, ..Transmit::single(remote, 1) };
+            let result = sender.send(&odd, &[0], &mut 0);
+            assert_eq!(result.is_ok(), arrives, "{remote} {local:?}: {result:?}");
+            sender.send(&marked, &[1], &mut 0).unwrap();
+            let count = 1 + usize::from(arrives);
+            assert_eq!(last_mark(&receiver, count), Some(Ecn::Ect0), "{remote} {local:?}");
+        }
+    }
+}
+
 #[test]
 fn congestion_marks_arrive() {
     for bind_to in ["127.0.0.1:0", "[::1]:0"] {
