@@ -11,6 +11,8 @@ use crate::source;
 
 /// What of the standard library is not named below the line.
 const FORBIDDEN_PATHS: &[&str] = &[
+    "std::collections::HashMap",
+    "std::collections::HashSet",
     "std::env",
     "std::fs",
     "std::hash::RandomState",
@@ -50,7 +52,7 @@ const FORBIDDEN_PACKAGES: &[&str] = &[
 
 /// Lints that are not lifted below the line, and the groups they are in.
 const KEPT_LINTS: &[&str] =
-    &["disallowed_methods", "disallowed_types", "clippy::style", "clippy::all"];
+    &["disallowed_methods", "disallowed_types", "clippy::style", "clippy::all", "warnings"];
 
 /// What is wrong with a package below the line.
 pub(crate) fn complaints(package: &Package) -> Result<Vec<String>, String> {
@@ -118,6 +120,14 @@ fn in_file(path: &Path, text: &str) -> Vec<String> {
 fn is_lifted(before: &[u8]) -> bool {
     let start = before.iter().rposition(|byte| *byte == b'#').unwrap_or(0);
     let attribute = &before[start..];
+    let depth = attribute.iter().fold(0, |depth, byte| match byte {
+        b'[' => depth + 1,
+        b']' => depth - 1,
+        _ => depth,
+    });
+    if depth == 0 {
+        return false;
+    }
     ["allow", "expect"].iter().any(|word| !source::find_word(attribute, word).is_empty())
 }
 
@@ -171,6 +181,8 @@ mod tests {
         assert_eq!(found("\nuse std::time::{Duration, Instant};"), [line]);
         assert_eq!(found("\nuse std::{time::{self, Instant as Now}, fmt};"), [line]);
         assert_eq!(found("\nfn f() { ::std::time::Instant::now(); }"), [line]);
+        let line = "src/a.rs:1: std::collections::HashMap may not be named below the line";
+        assert_eq!(found("use std::collections::{BTreeMap, HashMap};"), [line]);
         assert_eq!(
             found("use std::{fmt, fs::File};"),
             ["src/a.rs:1: std::fs may not be named below the line"]
@@ -198,6 +210,9 @@ mod tests {
         assert_eq!(found("#![allow(clippy::disallowed_methods, reason = \"x\")]"), [line]);
         assert_eq!(found("#[expect(dead_code, clippy::disallowed_methods)]"), [line]);
         assert_eq!(found("#![deny(clippy::disallowed_methods)]"), [""; 0]);
+        let line = "src/a.rs:1: warnings may not be lifted below the line";
+        assert_eq!(found("#![allow(warnings)]"), [line]);
+        assert_eq!(found("#[expect(dead_code)]\nfn warnings() {}"), [""; 0]);
     }
 
     #[test]

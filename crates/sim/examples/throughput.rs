@@ -76,7 +76,7 @@ fn measure_small_worlds(config: &LinkConfig) {
     let start = RealInstant::now();
     for nth in 0..WORLDS {
         let mut world = world(nth, 1, 100, config);
-        world.set_script(vec![Fault::new(nth % PACKETS_IN_SMALL_WORLD, Action::Duplicate)]);
+        world.set_script(vec![Fault::new(1 + nth % PACKETS_IN_SMALL_WORLD, Action::Duplicate)]);
         world.run_while(Instant::MAX, |world| world.packets_sent() < PACKETS_IN_SMALL_WORLD);
     }
     let took = start.elapsed().as_secs_f64();

@@ -9,8 +9,10 @@ pub const IPV4_UDP_OVERHEAD: usize = 28;
 /// What a one-way link does to the packets offered to it. The default is a perfect link without
 /// delay.
 ///
-/// Probabilities are from 0 (never) to 1 (always). An impairment that is switched off draws no
-/// randomness, so that switching one on does not change the dice of the others.
+/// Probabilities are from 0 (never) to 1 (always). Each impairment has dice of its own, and each
+/// packet that leaves the queue throws all of them, lost or not: switching one on, or changing it,
+/// does not change which packets the others hit. (Partitions, the MTU and full queues do: what they
+/// drop throws nothing.)
 ///
 /// ```
 /// use core::time::Duration;
@@ -51,9 +53,16 @@ pub struct LinkConfig {
     pub duplicate: f64,
     /// Propagation delay.
     pub delay: Duration,
-    /// A packet takes up to so much more, equally distributed.
+    /// A packet takes up to so much more, half of it on average.
+    ///
+    /// The extra delay is a function of the time at which a packet leaves the queue, whatever the
+    /// load: at each multiple of `jitter` it has a random value from 0 to `jitter`, equally
+    /// distributed, and in between it is on the straight line from one to the next. So packets of
+    /// about the same time share it, and none overtakes another: it never falls faster than time
+    /// passes.
     pub jitter: Duration,
-    /// Whether jitter may let packets overtake each other; otherwise the later one waits.
+    /// Whether jitter lets packets overtake each other: then each has an extra delay of its own
+    /// from 0 to [`jitter`](Self::jitter), equally distributed.
     pub jitter_reorders: bool,
     /// The probability that a packet is held back by [`reorder_by`](Self::reorder_by), while those
     /// behind it pass.

@@ -11,10 +11,12 @@ use rudp_base::Instant;
 pub(crate) enum Event {
     /// A packet reaches the end of its link.
     Arrival(u32),
+    /// A packet that arrived before is looked at.
+    Late(u32),
     /// A node may have something due.
     Timeout(u32),
-    /// A new node may have something to send.
-    Start(u32),
+    /// A node may have something to send.
+    Drain(u32),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,9 +72,9 @@ mod tests {
     fn ties_go_by_the_order_of_queueing() {
         let mut queue = EventQueue::default();
         for (at, node) in [(5, 0), (3, 1), (5, 2), (3, 3), (4, 4), (5, 5)] {
-            queue.push(Instant::from_nanos(at), Event::Start(node));
+            queue.push(Instant::from_nanos(at), Event::Drain(node));
         }
         let order: Vec<Event> = core::iter::from_fn(|| queue.pop()).map(|e| e.event).collect();
-        assert_eq!(order, [1, 3, 4, 0, 2, 5].map(Event::Start));
+        assert_eq!(order, [1, 3, 4, 0, 2, 5].map(Event::Drain));
     }
 }

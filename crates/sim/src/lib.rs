@@ -3,7 +3,8 @@
 //! A [`World`] holds nodes (any [`Machine`](rudp_base::Machine) with an
 //! [`Application`](rudp_base::Application) on top) and the [`Link`]s between them. It keeps the
 //! machines' law and checks that they keep their half. The same seed and the same calls give the
-//! same packets at the same nanosecond, on any computer: compare [`World::digest`].
+//! same packets at the same nanosecond, on any computer: compare [`World::digest`]. By default it is
+//! an ideal [`Runner`]; a rough one does what a driver on a busy computer may do.
 //!
 //! No OS clock, thread, socket or randomness is used here. A [`Link`] works without a world, too,
 //! for whoever has real packets and a real clock.
@@ -65,14 +66,17 @@
 //! ```
 
 mod config;
+mod dice;
 mod events;
 mod impair;
 mod link;
 mod network;
 mod node;
 mod pcap;
+mod poison;
 mod profile;
 mod relay;
+mod runner;
 mod script;
 mod seed;
 mod stats;
@@ -85,6 +89,7 @@ pub use network::LinkId;
 pub use node::{AnyNode, NodeId};
 pub use profile::Profile;
 pub use relay::Relay;
+pub use runner::Runner;
 pub use script::{Action, Fault, Script};
 pub use seed::{SEED_VARIABLE, seeds};
 pub use stats::{DropCause, LinkStats};

@@ -1,8 +1,9 @@
 //! [`Link`]: the one-way way of a packet through all impairments, as a pure function of time.
 //! It keeps no packet and needs no timer: each is told at once when, how often and how it arrives.
 
-use rudp_base::{Ecn, Instant, PublicRng};
+use rudp_base::{Ecn, Instant, Seed};
 
+use crate::dice::Dice;
 use crate::impair::corrupt::damage;
 use crate::impair::delay::Delay;
 use crate::impair::loss::Loss;
@@ -21,8 +22,8 @@ use crate::{DropCause, LinkConfig, LinkStats, Script};
 /// use rudp_base::{Instant, Seed};
 /// use rudp_sim::{Fate, Link, LinkConfig};
 ///
-/// let rng = Seed::from_u64(1).public_stream("link");
-/// let mut link = Link::new(LinkConfig::delay(Duration::from_millis(10)), rng);
+/// let seed = Seed::from_u64(1).fork("link");
+/// let mut link = Link::new(LinkConfig::delay(Duration::from_millis(10)), &seed);
 /// let mut arrivals = Vec::new();
 /// let fate = link.offer(Instant::ZERO, &mut b"hello".to_vec(), None, |d| arrivals.push(d.at));
 /// assert!(matches!(fate, Fate::Delivered { copies: 1, .. }));
@@ -31,7 +32,7 @@ use crate::{DropCause, LinkConfig, LinkStats, Script};
 #[derive(Clone, Debug)]
 pub struct Link {
     config: LinkConfig,
-    rng: PublicRng,
+    dice: Dice,
     script: Script,
     partitioned: bool,
     queue: Queue,
@@ -70,11 +71,11 @@ pub enum Fate {
 }
 
 impl Link {
-    /// A link as `config` says, with dice of its own.
-    pub fn new(config: LinkConfig, rng: PublicRng) -> Self {
+    /// A link as `config` says, with dice forked from `seed`: it should be no other link's.
+    pub fn new(config: LinkConfig, seed: &Seed) -> Self {
         Self {
             config,
-            rng,
+            dice: Dice::new(seed),
             script: Script::default(),
             partitioned: false,
             queue: Queue::default(),
@@ -139,19 +140,25 @@ impl Link {
         self.stats.count_wait(departure.waited);
         let ce_marked = departure.congested && matches!(ecn, Some(Ecn::Ect0 | Ecn::Ect1));
         let ecn = if ce_marked { Some(Ecn::Ce) } else { ecn };
-        if self.loss.strikes(&self.config, &mut self.rng) {
-            return Err(DropCause::Loss);
-        }
-        let hit = self.rng.chance(self.config.corrupt)
-            && damage(packet, self.config.corruption, &mut self.rng);
+        // All dice are thrown, whatever the first ones show: see `LinkConfig`.
+        let lost = self.loss.strikes(&self.config, &mut self.dice);
+        let hit = self.dice.corrupt.chance(self.config.corrupt)
+            && damage(packet, self.config.corruption, self.dice.damage.rng());
         let corrupted = hit || scripted.damaged;
-        let again = self.rng.chance(self.config.duplicate);
+        let again = self.dice.duplicate.chance(self.config.duplicate);
         let copies = 1 + u32::from(again) + scripted.copies;
         let mut reordered = !scripted.delay.is_zero();
-        for _ in 0..copies {
-            let arrival = self.delay.arrival(departure.at, &self.config, &mut self.rng);
-            reordered |= arrival.held_back;
-            deliver(Delivery { at: arrival.at + scripted.delay, ecn, bytes: packet });
+        for copy in 0..copies {
+            let extra = self.delay.throw(departure.at, &self.config, &mut self.dice, copy > 0);
+            if lost {
+                continue;
+            }
+            reordered |= extra.held_back;
+            let at = self.delay.arrival(departure.at, &self.config, extra) + scripted.delay;
+            deliver(Delivery { at, ecn, bytes: packet });
+        }
+        if lost {
+            return Err(DropCause::Loss);
         }
         let stats = &mut self.stats;
         stats.ce_marked += u64::from(ce_marked);

@@ -64,8 +64,8 @@ impl Network {
 
     pub(crate) fn add_link(&mut self, config: LinkConfig) -> LinkId {
         let id = LinkId(self.links.len());
-        let rng = self.seed.public_stream(&format!("link {}", id.0));
-        self.links.push(Link::new(config, rng));
+        let seed = self.seed.fork(&format!("link {}", id.0));
+        self.links.push(Link::new(config, &seed));
         id
     }
 

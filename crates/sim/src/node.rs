@@ -4,6 +4,7 @@
 use core::any::{Any, type_name};
 use core::fmt;
 use core::marker::PhantomData;
+use core::ops::ControlFlow;
 
 use rudp_base::{Application, Datagrams, Instant, Machine, Transmit};
 
@@ -65,10 +66,20 @@ pub(crate) trait Node: Any {
         &mut self,
         now: Instant,
         buffer: &mut [u8],
-        send: &mut dyn FnMut(&Transmit, &mut [u8]),
-    );
+        again: bool,
+        send: &mut dyn FnMut(&Transmit, &mut [u8]) -> ControlFlow<()>,
+    ) -> Drained;
+    fn take_events(&mut self, now: Instant) -> u32;
     fn poll_timeout(&self) -> Option<Instant>;
     fn name(&self) -> &'static str;
+}
+
+/// What came of a drain.
+pub(crate) struct Drained {
+    /// How many events there were.
+    pub(crate) events: u32,
+    /// Whether there is nothing left.
+    pub(crate) complete: bool,
 }
 
 /// The only kind of [`Node`]. Its fields are for whoever knows the types.
@@ -86,25 +97,31 @@ impl<M: Machine + 'static, A: Application<M> + 'static> Node for Endpoint<M, A> 
         self.machine.handle_timeout(now);
     }
 
-    /// As `rudp_base::drain`, and checks the machine's half of the law on the way.
+    /// As `rudp_base::drain`, and checks the machine's half of the law on the way; with `again` by
+    /// asking once more in the end.
     fn drain(
         &mut self,
         now: Instant,
         buffer: &mut [u8],
-        send: &mut dyn FnMut(&Transmit, &mut [u8]),
-    ) {
+        again: bool,
+        send: &mut dyn FnMut(&Transmit, &mut [u8]) -> ControlFlow<()>,
+    ) -> Drained {
         let name = type_name::<M>();
         let (mut events, mut transmits) = (0, 0);
         loop {
-            while let Some(event) = self.machine.poll_event() {
-                events += 1;
-                assert!(events <= MOST_PER_DRAIN, "{name}: {events} events in one drain at {now}");
-                self.application.on_event(now, &mut self.machine, event);
-            }
+            self.count_events(now, &mut events);
             let timeout = self.machine.poll_timeout();
             let Some(transmit) = self.machine.poll_transmit(now, buffer) else {
                 self.check_nothing_changed(now, timeout);
-                return;
+                if again {
+                    let transmit = self.machine.poll_transmit(now, buffer);
+                    assert!(
+                        transmit.is_none(),
+                        "{name}: poll_transmit returned None and then {transmit:?}, at {now}"
+                    );
+                    self.check_nothing_changed(now, timeout);
+                }
+                return Drained { events, complete: true };
             };
             transmits += 1;
             assert!(
@@ -112,8 +129,16 @@ impl<M: Machine + 'static, A: Application<M> + 'static> Node for Endpoint<M, A> 
                 "{name}: {transmits} transmits in one drain at {now}"
             );
             check_transmit(name, &transmit, buffer.len());
-            send(&transmit, &mut buffer[..transmit.len]);
+            if send(&transmit, &mut buffer[..transmit.len]).is_break() {
+                return Drained { events, complete: false };
+            }
         }
+    }
+
+    fn take_events(&mut self, now: Instant) -> u32 {
+        let mut events = 0;
+        self.count_events(now, &mut events);
+        events
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -125,7 +150,19 @@ impl<M: Machine + 'static, A: Application<M> + 'static> Node for Endpoint<M, A> 
     }
 }
 
-impl<M: Machine, A> Endpoint<M, A> {
+impl<M: Machine, A: Application<M>> Endpoint<M, A> {
+    fn count_events(&mut self, now: Instant, events: &mut u32) {
+        while let Some(event) = self.machine.poll_event() {
+            *events += 1;
+            assert!(
+                *events <= MOST_PER_DRAIN,
+                "{}: {events} events in one drain at {now}",
+                type_name::<M>()
+            );
+            self.application.on_event(now, &mut self.machine, event);
+        }
+    }
+
     fn check_nothing_changed(&mut self, now: Instant, timeout: Option<Instant>) {
         let name = type_name::<M>();
         assert!(

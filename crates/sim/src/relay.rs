@@ -37,8 +37,8 @@ impl Relay {
         Self {
             server,
             client: None,
-            up: Link::new(up, seed.public_stream("up")),
-            down: Link::new(down, seed.public_stream("down")),
+            up: Link::new(up, &seed.fork("up")),
+            down: Link::new(down, &seed.fork("down")),
             under_way: BTreeMap::new(),
             next: 0,
         }

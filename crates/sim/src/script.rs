@@ -6,7 +6,7 @@ use core::time::Duration;
 /// A fault that hits one packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Which packet, counted from 1 in order of sending.
+    /// Which packet, counted from 1 in order of sending; never 0.
     pub nth: u64,
     /// What happens to it.
     pub action: Action,
@@ -47,30 +47,36 @@ pub enum Action {
 pub struct Script {
     faults: Vec<Fault>,
     next: usize,
+    hits: usize,
     packets: u64,
 }
 
 impl Script {
     /// A script of `faults` in any order; several may hit the same packet, in the order given.
+    ///
+    /// # Panics
+    ///
+    /// Where a fault is for packet number 0: there is none.
     pub fn new(mut faults: Vec<Fault>) -> Self {
         faults.sort_by_key(|fault| fault.nth);
-        Self { faults, next: 0, packets: 0 }
+        let first = faults.first();
+        assert!(first.is_none_or(|fault| fault.nth > 0), "packets are counted from 1: {first:?}");
+        Self { faults, next: 0, hits: 0, packets: 0 }
     }
 
-    /// How many faults have not hit anything yet: not 0 at the end means that a test did not test
-    /// what it meant to.
+    /// How many faults have had no effect, because their packet has not been sent yet, or was too
+    /// short, or already had the bytes it was to get: not 0 at the end means that a test did not
+    /// test what it meant to.
     pub fn remaining(&self) -> usize {
-        self.faults.len() - self.next
+        self.faults.len() - self.hits
     }
 
     /// Counts a packet and does to it what the script says.
     pub(crate) fn apply(&mut self, packet: &mut [u8]) -> Scripted {
         self.packets += 1;
         let mut scripted = Scripted::default();
-        while let Some(fault) = self.faults.get(self.next).filter(|f| f.nth <= self.packets) {
-            if fault.nth == self.packets {
-                scripted.add(&fault.action, packet);
-            }
+        while let Some(fault) = self.faults.get(self.next).filter(|f| f.nth == self.packets) {
+            self.hits += usize::from(scripted.add(&fault.action, packet));
             self.next += 1;
         }
         scripted
@@ -103,26 +109,33 @@ impl Scripted {
         }
     }
 
-    fn add(&mut self, action: &Action, packet: &mut [u8]) {
+    /// Does what `action` says, and tells whether that had an effect.
+    fn add(&mut self, action: &Action, packet: &mut [u8]) -> bool {
         match action {
             Action::Drop => self.dropped = true,
             Action::Duplicate => self.copies += 1,
-            Action::Delay(delay) => self.delay += *delay,
+            Action::Delay(delay) => {
+                self.delay += *delay;
+                return !delay.is_zero();
+            }
             Action::FlipBit(bit) => {
-                if let Some(byte) = packet.get_mut(bit / 8) {
-                    *byte ^= 1 << (bit % 8);
-                    self.damaged = true;
-                }
+                let Some(byte) = packet.get_mut(bit / 8) else { return false };
+                *byte ^= 1 << (bit % 8);
+                self.damaged = true;
             }
             Action::Mangle(bytes) => {
+                let mut changed = false;
                 for (offset, new) in bytes {
                     if let Some(byte) = packet.get_mut(*offset) {
-                        self.damaged |= *byte != *new;
+                        changed |= *byte != *new;
                         *byte = *new;
                     }
                 }
+                self.damaged |= changed;
+                return changed;
             }
         }
+        true
     }
 }
 
@@ -154,9 +167,24 @@ mod tests {
     }
 
     #[test]
-    fn damage_past_the_end_is_none() {
-        let mut script = Script::new(vec![Fault::new(1, Action::FlipBit(16))]);
-        let mut packet = [0; 2];
-        assert!(!script.apply(&mut packet).damaged);
+    fn what_has_no_effect_remains() {
+        let mut script = Script::new(vec![
+            Fault::new(1, Action::FlipBit(16)),
+            Fault::new(1, Action::FlipBit(15)),
+            Fault::new(2, Action::Mangle(vec![(0, 0), (2, 7)])),
+            Fault::new(2, Action::Mangle(vec![])),
+            Fault::new(2, Action::Delay(Duration::ZERO)),
+            Fault::new(3, Action::Mangle(vec![(0, 0), (1, 7)])),
+        ]);
+        assert_eq!(script.remaining(), 6);
+        let damaged = [(); 3].map(|()| script.apply(&mut [0; 2]).damaged);
+        assert_eq!(damaged, [true, false, true]);
+        assert_eq!(script.remaining(), 4);
+    }
+
+    #[test]
+    #[should_panic(expected = "packets are counted from 1: Some(Fault { nth: 0, action: Drop })")]
+    fn there_is_no_packet_0() {
+        Script::new(vec![Fault::drop(2), Fault::drop(0)]);
     }
 }

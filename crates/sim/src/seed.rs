@@ -40,17 +40,17 @@ struct ReplayHint(u64);
 
 impl Drop for ReplayHint {
     fn drop(&mut self) {
-        hint_if_panicking(self.0, None);
+        if thread::panicking() {
+            eprintln!("{}", replay(self.0));
+        }
     }
 }
 
-/// Where the thread panics: prints how to replay `seed`, and how far the simulation was.
-pub(crate) fn hint_if_panicking(seed: u64, at: Option<Instant>) {
+/// Where the thread panics: prints how far the world with `seed` was. How to replay it is for
+/// [`seeds`] to say, since any other test takes its seed from elsewhere.
+pub(crate) fn tell_if_panicking(seed: u64, at: Instant) {
     if thread::panicking() {
-        if let Some(at) = at {
-            eprintln!("simulated network with seed {seed}, at {at} s");
-        }
-        eprintln!("{}", replay(seed));
+        eprintln!("simulated network with seed {seed}, at {at} s");
     }
 }
 

@@ -13,7 +13,9 @@ use crate::{DropCause, pcap};
 /// What happened in a world.
 ///
 /// The digest covers every event with its time, packet number, addresses and payload, whether
-/// records are kept or not: two runs with the same digest were the same run.
+/// records are kept or not. It also covers what machines are told and tell: the size of each batch,
+/// the number of events at each drain, and the deadline after it. What is in those events is not
+/// known here.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     digest: Digest,
@@ -63,8 +65,10 @@ pub enum What {
     Delivered,
     /// A machine's timeout was handled.
     Timeout,
-    /// A node changed its address; `from` is the old one, `to` the new one.
+    /// A node's NAT changed its address; `from` is the old one, `to` the new one.
     Rebound,
+    /// A node moved to another address; `from` is the old one, `to` the new one.
+    Moved,
     /// A node was killed.
     Killed,
 }
@@ -161,6 +165,19 @@ impl Trace {
         }
     }
 
+    /// Notes the size of a coalesced batch; any other is the packet's.
+    pub(crate) fn batch(&mut self, bytes: usize) {
+        self.digest.number(bytes as u64);
+    }
+
+    /// Notes what a machine told when it was drained.
+    pub(crate) fn drained(&mut self, events: u32, deadline: Option<Instant>) {
+        // No deadline is one that never comes.
+        let deadline = deadline.unwrap_or(Instant::MAX).as_nanos();
+        self.digest.number(u64::from(events));
+        self.digest.number(deadline);
+    }
+
     #[cold]
     fn record(&mut self, at: Instant, what: What, header: &Header, payload: &[u8]) {
         let start = self.payloads.len();
@@ -183,7 +200,7 @@ impl fmt::Display for Record {
         let Self { at, what, packet, from, to, ecn, .. } = self;
         match what {
             What::Timeout | What::Killed => return write!(f, "{at} {from} {what}"),
-            What::Rebound => return write!(f, "{at} {from} {what} to {to}"),
+            What::Rebound | What::Moved => return write!(f, "{at} {from} {what} to {to}"),
             _ => write!(f, "{at} #{packet} {from} > {to} {what}")?,
         }
         match ecn {
@@ -211,6 +228,7 @@ impl What {
             Self::Timeout => 8,
             Self::Rebound => 9,
             Self::Killed => 10,
+            Self::Moved => 11,
             Self::Dropped(cause) => 16 + cause as u64,
         }
     }
@@ -228,6 +246,7 @@ impl fmt::Display for What {
             Self::Delivered => "delivered",
             Self::Timeout => "timeout",
             Self::Rebound => "rebound",
+            Self::Moved => "moved",
             Self::Killed => "killed",
             Self::Dropped(DropCause::Script) => "dropped: script",
             Self::Dropped(DropCause::Partition) => "dropped: partition",

@@ -1,61 +1,82 @@
 //! [`World`]: nodes with their addresses, and the links between them.
 //! How time passes has a file of its own; what happens to packets on their way is the network's.
 
+mod address;
 mod run;
 
 use core::any::Any;
 use core::fmt;
 use core::net::SocketAddr;
 
-use rudp_base::{Application, Instant, Machine, Seed, TRANSMIT_BUFFER};
+use rudp_base::{Application, Instant, Machine, Seed, TRANSMIT_BUFFER, Transmit};
 
+use self::address::Address;
 use crate::events::Event;
 use crate::network::Network;
 use crate::node::{AnyNode, Endpoint, Node};
-use crate::seed::hint_if_panicking;
-use crate::{Link, LinkConfig, LinkId, NodeId, Script, Trace, What};
+use crate::poison::Poison;
+use crate::runner::Rough;
+use crate::seed::tell_if_panicking;
+use crate::{Link, LinkConfig, LinkId, NodeId, Runner, Script, Trace, What};
 
 const DEFAULT_STEP_BUDGET: u64 = 50_000_000;
 
 /// A network of machines in virtual time.
 ///
 /// Everything in it follows from the seed and the calls made. Machines that break their law make it
-/// panic; when it is dropped by any panic, it prints its seed and how to replay the test.
+/// panic; when it is dropped by any panic, it prints its seed and its time.
 pub struct World {
     seed: u64,
     now: Instant,
     network: Network,
     nodes: Vec<Slot>,
     buffer: Vec<u8>,
+    poison: Poison,
     batch: Vec<u8>,
     coalesce: bool,
     step_budget: u64,
+    rough: Option<Rough>,
 }
 
 /// A node and what the world knows of it.
 struct Slot {
     node: Box<dyn Node>,
     /// The first is the one it sends from, unless it chooses another.
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<Address>,
     alive: bool,
     deadline: Option<Instant>,
     /// The one entry in the event queue that counts: at, or before, the deadline. A deadline that
     /// moves later leaves it where it is, since most do and few come true.
     armed: Option<(Instant, u64)>,
+    /// When a timeout was handled, if no other input came since.
+    timed_out: Option<Instant>,
+    /// Until when nobody looks at what arrives.
+    asleep_until: Instant,
+    held: Option<Box<Held>>,
+}
+
+/// A batch that the socket has refused: nothing is polled until it is sent.
+struct Held {
+    until: Instant,
+    transmit: Transmit,
+    bytes: Vec<u8>,
 }
 
 impl World {
     /// An empty world at [`Instant::ZERO`]. The links' dice follow from `seed`.
     pub fn new(seed: u64) -> Self {
+        let poison = Poison::new();
         Self {
             seed,
             now: Instant::ZERO,
             network: Network::new(Seed::from_u64(seed).fork("world")),
             nodes: Vec::new(),
-            buffer: vec![0; TRANSMIT_BUFFER],
+            buffer: poison.buffer(TRANSMIT_BUFFER),
+            poison,
             batch: Vec::new(),
             coalesce: false,
             step_budget: DEFAULT_STEP_BUDGET,
+            rough: None,
         }
     }
 
@@ -105,6 +126,14 @@ impl World {
         self.coalesce = coalesce;
     }
 
+    /// How machines are run from now on: ideally at first.
+    pub fn set_runner(&mut self, runner: Runner) {
+        self.rough = match runner {
+            Runner::Ideal => None,
+            Runner::Rough => Some(Rough::new(&Seed::from_u64(self.seed))),
+        };
+    }
+
     /// How many steps a `run_` method may take before it panics, since something loops. 50,000,000
     /// at first.
     pub fn set_step_budget(&mut self, steps: u64) {
@@ -129,18 +158,21 @@ impl World {
         self.network.register(address, AnyNode(index));
         self.nodes.push(Slot {
             node: Box::new(Endpoint { machine, application }),
-            addresses: vec![address],
+            addresses: vec![Address::new(address)],
             alive: true,
             deadline: None,
             armed: None,
+            timed_out: None,
+            asleep_until: Instant::ZERO,
+            held: None,
         });
-        self.network.events.push(self.now, Event::Start(index));
+        self.network.events.push(self.now, Event::Drain(index));
         NodeId::new(index)
     }
 
     /// The address a node sends from, unless its machine chooses another.
     pub fn address(&self, node: impl Into<AnyNode>) -> SocketAddr {
-        self.nodes[node.into().index()].addresses[0]
+        self.nodes[node.into().index()].addresses[0].public
     }
 
     /// Gives a node one more address, that it can be reached at and may send from.
@@ -150,22 +182,39 @@ impl World {
     /// Where the address is taken, or the node was killed.
     pub fn alias(&mut self, node: impl Into<AnyNode>, address: SocketAddr) {
         let node = node.into();
-        self.alive(node).addresses.push(address);
+        self.alive(node).addresses.push(Address::new(address));
         self.network.register(address, node);
     }
 
-    /// Changes the address a node sends from, as a NAT or another network does: the machine is not
-    /// told. What is sent to the old address from now on, or on its way to it, is lost.
+    /// Gives a node that stays where it is another address in front of its NAT. The machine is not
+    /// told: what arrives has the same [`local`](rudp_base::Datagrams::local) as before. What is
+    /// sent to the old address from now on, or on its way to it, is lost.
     ///
     /// # Panics
     ///
     /// Where the address is taken, or the node was killed.
     pub fn rebind(&mut self, node: impl Into<AnyNode>, address: SocketAddr) {
         let node = node.into();
+        let local = self.alive(node).addresses[0].local;
+        self.readdress(node, What::Rebound, Address { public: address, local });
+    }
+
+    /// Moves a node to another network, where it has another address and is told so: it is the
+    /// [`local`](rudp_base::Datagrams::local) of what arrives. What is sent to the old address from
+    /// now on, or on its way to it, is lost.
+    ///
+    /// # Panics
+    ///
+    /// Where the address is taken, or the node was killed.
+    pub fn move_to(&mut self, node: impl Into<AnyNode>, address: SocketAddr) {
+        self.readdress(node.into(), What::Moved, Address::new(address));
+    }
+
+    fn readdress(&mut self, node: AnyNode, what: What, address: Address) {
         let old = core::mem::replace(&mut self.alive(node).addresses[0], address);
-        self.network.unregister(old);
-        self.network.register(address, node);
-        self.network.trace.node(self.now, What::Rebound, old, address);
+        self.network.unregister(old.public);
+        self.network.register(address.public, node);
+        self.network.trace.node(self.now, what, old.public, address.public);
     }
 
     /// Ends a node's life: what is sent to it vanishes, and its machine is never called again, but
@@ -176,10 +225,11 @@ impl World {
             return;
         }
         slot.deadline = None;
+        slot.held = None;
         for address in &slot.addresses {
-            self.network.unregister(*address);
+            self.network.unregister(address.public);
         }
-        let address = slot.addresses[0];
+        let address = slot.addresses[0].public;
         self.network.trace.node(self.now, What::Killed, address, address);
     }
 
@@ -207,6 +257,7 @@ impl World {
         let any: &mut dyn Any = &mut *self.alive(node.any()).node;
         let Some(endpoint) = any.downcast_mut::<Endpoint<M, A>>() else { foreign(node.any()) };
         let result = call(now, &mut endpoint.machine, &mut endpoint.application);
+        self.alive(node.any()).timed_out = None;
         self.drain(node.any());
         result
     }
@@ -321,6 +372,6 @@ impl fmt::Debug for World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        hint_if_panicking(self.seed, Some(self.now));
+        tell_if_panicking(self.seed, self.now);
     }
 }

@@ -1,9 +1,8 @@
 //! Loss of packets: independent, and in bursts by the model of Gilbert and Elliott.
 //! Drops of the queue, the MTU and partitions are not loss in this sense.
 
-use rudp_base::PublicRng;
-
 use crate::LinkConfig;
+use crate::dice::Dice;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Loss {
@@ -12,16 +11,17 @@ pub(crate) struct Loss {
 
 impl Loss {
     /// Whether the next packet is lost.
-    pub(crate) fn strikes(&mut self, config: &LinkConfig, rng: &mut PublicRng) -> bool {
-        let lost = rng.chance(config.loss);
+    pub(crate) fn strikes(&mut self, config: &LinkConfig, dice: &mut Dice) -> bool {
+        let lost = dice.loss.chance(config.loss);
         let Some(burst) = config.burst_loss else {
             self.in_bad_state = false;
             return lost;
         };
+        let state = &mut dice.burst_state;
         self.in_bad_state =
-            if self.in_bad_state { !rng.chance(burst.leave) } else { rng.chance(burst.enter) };
-        let in_burst = rng.chance(if self.in_bad_state { burst.bad_loss } else { burst.good_loss });
-        lost || in_burst
+            if self.in_bad_state { !state.chance(burst.leave) } else { state.chance(burst.enter) };
+        let probability = if self.in_bad_state { burst.bad_loss } else { burst.good_loss };
+        dice.burst_loss.chance(probability) || lost
     }
 }
 
@@ -33,9 +33,9 @@ mod tests {
     use crate::BurstLoss;
 
     fn losses(config: &LinkConfig) -> Vec<bool> {
-        let mut rng = Seed::from_u64(1).public_stream("test");
+        let mut dice = Dice::new(&Seed::from_u64(1));
         let mut loss = Loss::default();
-        (0..100_000).map(|_| loss.strikes(config, &mut rng)).collect()
+        (0..100_000).map(|_| loss.strikes(config, &mut dice)).collect()
     }
 
     #[test]
@@ -54,13 +54,5 @@ mod tests {
         let bursts = lost.windows(2).filter(|pair| !pair[0] && pair[1]).count();
         assert!((4_200..5_300).contains(&count), "{count}");
         assert!((4 * bursts..6 * bursts).contains(&count), "{count} in {bursts}");
-    }
-
-    #[test]
-    fn what_is_off_draws_nothing() {
-        let mut rng = Seed::from_u64(1).public_stream("test");
-        let mut untouched = rng.clone();
-        assert!(!Loss::default().strikes(&LinkConfig::default(), &mut rng));
-        assert_eq!(rng.next_u64(), untouched.next_u64());
     }
 }

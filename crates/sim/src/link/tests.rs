@@ -12,7 +12,7 @@ use crate::{Action, BurstLoss, Corruption, Fault};
 const MS: Duration = Duration::from_millis(1);
 
 fn link(config: LinkConfig) -> Link {
-    Link::new(config, Seed::from_u64(1).public_stream("link"))
+    Link::new(config, &Seed::from_u64(1))
 }
 
 fn at(micros: u64) -> Instant {
@@ -144,17 +144,85 @@ fn a_faster_link_does_not_let_packets_overtake() {
     assert_eq!(offer(&mut link, at(200_000), 10).1, [at(201_000)]);
 }
 
+/// Each impairment alone, at a rate where nothing is certain.
+fn impairments() -> Vec<(&'static str, LinkConfig)> {
+    let off = LinkConfig::default;
+    let burst = BurstLoss { enter: 0.1, leave: 0.5, good_loss: 0.01, bad_loss: 0.6 };
+    vec![
+        ("loss", LinkConfig { loss: 0.1, ..off() }),
+        ("bursts", LinkConfig { burst_loss: Some(burst), ..off() }),
+        ("corrupt", LinkConfig { corrupt: 0.1, corruption: Corruption::Bits(2), ..off() }),
+        ("duplicate", LinkConfig { duplicate: 0.1, ..off() }),
+        ("jitter", LinkConfig { jitter: MS, ..off() }),
+        ("wild jitter", LinkConfig { jitter: MS, jitter_reorders: true, ..off() }),
+        ("reorder", LinkConfig { reorder: 0.1, reorder_by: MS * 1_000, ..off() }),
+    ]
+}
+
+/// Both at once. Of two with jitter, the first has its way.
+fn both(a: &LinkConfig, b: &LinkConfig) -> LinkConfig {
+    let jitter = if a.jitter.is_zero() { b } else { a };
+    LinkConfig {
+        loss: a.loss.max(b.loss),
+        burst_loss: a.burst_loss.or(b.burst_loss),
+        corrupt: a.corrupt.max(b.corrupt),
+        corruption: Corruption::Bits(2),
+        duplicate: a.duplicate.max(b.duplicate),
+        jitter: jitter.jitter,
+        jitter_reorders: jitter.jitter_reorders,
+        reorder: a.reorder.max(b.reorder),
+        reorder_by: a.reorder_by.max(b.reorder_by),
+        ..LinkConfig::default()
+    }
+}
+
+/// What became of a packet: how long each copy took, and its bytes.
+type Outcome = Vec<(Duration, [u8; 9])>;
+
+/// The outcomes of 2,000 packets.
+fn outcomes(config: LinkConfig) -> Vec<Outcome> {
+    let mut link = link(config);
+    let outcome = |nth: u64| {
+        let now = at(nth * 2_000);
+        let mut outcome = Vec::new();
+        link.offer(now, &mut [0; 9], None, |delivery| {
+            outcome.push((delivery.at - now, delivery.bytes.try_into().unwrap()));
+        });
+        outcome
+    };
+    (0..2_000).map(outcome).collect()
+}
+
 #[test]
 fn switching_one_impairment_on_leaves_the_dice_of_the_others() {
-    let losses = |config: LinkConfig| -> Vec<bool> {
-        let mut link = link(config);
-        (0..1_000)
-            .map(|micros| offer(&mut link, at(micros), 9).0 == Fate::Dropped(DropCause::Loss))
-            .collect()
-    };
-    let alone = LinkConfig { loss: 0.1, ..LinkConfig::default() };
-    let certain = LinkConfig { duplicate: 1.0, mtu: Some(99), ..alone.clone() }.rate(1_000_000_000);
-    assert_eq!(losses(alone), losses(certain));
+    let alone: Vec<_> =
+        impairments().into_iter().map(|(name, config)| (name, outcomes(config))).collect();
+    for ((a, config_a), (_, a_alone)) in impairments().iter().zip(&alone) {
+        for ((b, config_b), (_, b_alone)) in impairments().iter().zip(&alone) {
+            let together = outcomes(both(config_a, config_b));
+            for nth in 0..together.len() {
+                let (a_alone, b_alone, together) = (&a_alone[nth], &b_alone[nth], &together[nth]);
+                let lost = a_alone.is_empty() || b_alone.is_empty();
+                assert_eq!(together.is_empty(), lost, "{a} with {b}, packet {nth}");
+                let same = lost || same_in(a, a_alone, together);
+                assert!(same, "{a} with {b}, packet {nth}: {a_alone:?} alone, now {together:?}");
+            }
+        }
+    }
+}
+
+/// Whether the impairment did the same to the first copy, as far as the others let it be seen.
+fn same_in(impairment: &str, alone: &Outcome, together: &Outcome) -> bool {
+    let ((took_alone, bytes_alone), (took, bytes)) = (alone[0], together[0]);
+    let late = Duration::from_secs(1);
+    match impairment {
+        "corrupt" => bytes == bytes_alone,
+        "duplicate" => together.len() == alone.len(),
+        // What is held back by a second has its jitter all the same.
+        "jitter" | "wild jitter" => took.checked_sub(late).unwrap_or(took) == took_alone,
+        "reorder" => (took >= late) == (took_alone >= late),
+        _ => true,
+    }
 }
 
 fn probability() -> impl Strategy<Value = f64> {

@@ -1,15 +1,17 @@
 //! How time passes: the loop that takes the next event and keeps and checks the machines' law.
 //! The calls of tests and applications in between are the world's.
 
-use core::net::{IpAddr, SocketAddr};
+use core::ops::ControlFlow;
 use core::time::Duration;
 
 use rudp_base::{Datagrams, Instant, TRANSMIT_BUFFER};
 
-use super::{Slot, World};
+use super::address::{local, source};
+use super::{Held, Slot, World};
 use crate::events::{Entry, Event};
 use crate::network::Network;
-use crate::node::AnyNode;
+use crate::node::{AnyNode, Drained};
+use crate::runner::Rough;
 use crate::{DropCause, What};
 
 /// What a coalescing receiver takes at most, as the kernel's GRO does.
@@ -35,8 +37,9 @@ impl World {
         }
     }
 
-    /// Goes to the next event and lets it happen: an arrival (or a coalesced batch), a timeout, or
-    /// a new node's start. False where there is none.
+    /// Goes to the next event and lets it happen: an arrival (or a coalesced batch), a timeout, a
+    /// new node's start, or what a rough [`Runner`](crate::Runner) does later. False where there is
+    /// none.
     ///
     /// # Panics
     ///
@@ -48,9 +51,10 @@ impl World {
         let Some(Entry { at, event, .. }) = self.network.events.pop() else { return false };
         self.now = self.now.max(at);
         match event {
-            Event::Arrival(slot) => self.deliver(slot),
-            Event::Timeout(index) => self.time_out(AnyNode(index)),
-            Event::Start(index) => self.drain(AnyNode(index)),
+            Event::Arrival(slot) => self.arrive(slot),
+            Event::Late(slot) => self.deliver(slot),
+            Event::Timeout(index) => self.come_true(AnyNode(index)),
+            Event::Drain(index) => self.drain(AnyNode(index)),
         }
         true
     }
@@ -116,6 +120,37 @@ impl World {
 
 /// Events.
 impl World {
+    fn arrive(&mut self, slot: u32) {
+        if self.rough.is_some() {
+            let to = self.network.packets.get(slot).header.to;
+            if let Some(until) = self.network.receiver(to).and_then(|id| self.asleep(id)) {
+                // Also at the end of the nap: what came before goes first.
+                self.network.events.push(until, Event::Late(slot));
+                return;
+            }
+        }
+        self.deliver(slot);
+    }
+
+    fn come_true(&mut self, id: AnyNode) {
+        if let Some(until) = self.asleep(id).filter(|until| *until > self.now) {
+            let seq = self.network.events.push(until, Event::Timeout(id.0));
+            self.nodes[id.index()].armed = Some((until, seq));
+            return;
+        }
+        self.time_out(id);
+    }
+
+    /// Until when nobody looks at a node, if that is not over; a nap may begin here.
+    fn asleep(&mut self, id: AnyNode) -> Option<Instant> {
+        let Self { rough: Some(rough), nodes, now, .. } = self else { return None };
+        let until = &mut nodes[id.index()].asleep_until;
+        if *until < *now {
+            *until = *now + rough.nap()?;
+        }
+        Some(*until)
+    }
+
     fn deliver(&mut self, slot: u32) {
         let header = self.network.packets.get(slot).header;
         let Some(receiver) = self.network.receiver(header.to) else {
@@ -130,43 +165,93 @@ impl World {
         network.trace.packet(*now, What::Delivered, &header, &packet.bytes);
         let data = if self.coalesce && stride > 0 {
             coalesce(*now, network, slot, batch);
+            network.trace.batch(batch.len());
             batch
         } else {
             &mut packet.bytes
         };
-        let (remote, local, ecn) = (header.from, Some(header.to.ip()), header.ecn);
-        nodes[receiver.index()].node.handle(*now, Datagrams { remote, local, ecn, stride, data });
+        let Slot { node, addresses, timed_out, .. } = &mut nodes[receiver.index()];
+        *timed_out = None;
+        let (remote, ecn) = (header.from, header.ecn);
+        let local = local(addresses, header.to);
+        node.handle(*now, Datagrams { remote, local, ecn, stride, data });
         self.network.packets.free(slot);
-        self.drain(receiver);
+        if self.rough.as_mut().is_some_and(Rough::is_early) {
+            self.time_out(receiver);
+        } else {
+            self.settle(receiver);
+        }
     }
 
     fn time_out(&mut self, id: AnyNode) {
         let slot = &mut self.nodes[id.index()];
         slot.armed = None;
-        let address = slot.addresses[0];
+        slot.timed_out = Some(self.now);
+        let address = slot.addresses[0].public;
         self.network.trace.node(self.now, What::Timeout, address, address);
         slot.node.handle_timeout(self.now);
-        self.drain(id);
-        let Slot { node, deadline, .. } = &self.nodes[id.index()];
-        assert!(
-            deadline.is_none_or(|deadline| deadline > self.now),
-            "{}: poll_timeout is {deadline:?} after handle_timeout at {:?} and a drain",
-            node.name(),
-            self.now
-        );
+        self.settle(id);
+    }
+
+    /// Drains a node after an input, or after the further ones that are queued for the same time.
+    fn settle(&mut self, id: AnyNode) {
+        if self.rough.as_mut().is_some_and(Rough::waits_for_more) {
+            self.network.events.push(self.now, Event::Drain(id.0));
+        } else {
+            self.drain(id);
+        }
     }
 
     /// Takes all that a node has to tell and to send, and sets its timer.
     pub(super) fn drain(&mut self, id: AnyNode) {
-        let Self { now, network, nodes, buffer, .. } = self;
-        let Slot { node, addresses, alive: true, deadline, .. } = &mut nodes[id.index()] else {
+        if self.nodes[id.index()].held.is_some() && !self.send_held(id) {
+            return;
+        }
+        let Self { now, network, nodes, buffer, poison, rough, .. } = self;
+        let Slot { node, addresses, alive: true, held, .. } = &mut nodes[id.index()] else {
             return;
         };
-        node.drain(*now, buffer, &mut |transmit, bytes| {
-            let from = source(addresses, transmit.local);
-            network.send(*now, id, from, transmit, bytes);
+        let again = rough.as_mut().is_some_and(Rough::asks_again);
+        let drained = node.drain(*now, buffer, again, &mut |transmit, bytes| {
+            if let Some(pause) = rough.as_mut().and_then(Rough::refusal) {
+                let until = *now + pause;
+                *held = Some(Box::new(Held { until, transmit: *transmit, bytes: bytes.to_vec() }));
+                network.events.push(until, Event::Drain(id.0));
+                return ControlFlow::Break(());
+            }
+            network.send(*now, id, source(addresses, transmit.local), transmit, bytes);
+            poison.fill(bytes);
+            ControlFlow::Continue(())
         });
-        *deadline = node.poll_timeout();
+        self.set_timer(id, &drained);
+    }
+
+    /// Sends the batch that the socket has refused, or takes events alone if it still would.
+    #[cold]
+    fn send_held(&mut self, id: AnyNode) -> bool {
+        let Slot { node, addresses, held, .. } = &mut self.nodes[id.index()];
+        if let Some(mut held) = held.take_if(|held| held.until <= self.now) {
+            let from = source(addresses, held.transmit.local);
+            self.network.send(self.now, id, from, &held.transmit, &mut held.bytes);
+            return true;
+        }
+        let drained = Drained { events: node.take_events(self.now), complete: false };
+        self.set_timer(id, &drained);
+        false
+    }
+
+    fn set_timer(&mut self, id: AnyNode, drained: &Drained) {
+        let slot = &mut self.nodes[id.index()];
+        slot.deadline = slot.node.poll_timeout();
+        self.network.trace.drained(drained.events, slot.deadline);
+        let was_due = drained.complete && slot.timed_out == Some(self.now);
+        assert!(
+            !was_due || slot.deadline.is_none_or(|deadline| deadline > self.now),
+            "{}: poll_timeout is {:?} after handle_timeout at {:?} and a drain",
+            slot.node.name(),
+            slot.deadline,
+            self.now
+        );
         self.arm(id);
     }
 
@@ -174,18 +259,13 @@ impl World {
     fn arm(&mut self, id: AnyNode) {
         let slot = &mut self.nodes[id.index()];
         let Some(deadline) = slot.deadline else { return };
-        let at = deadline.max(self.now);
+        // A machine that could not send all may ask for the time again and again.
+        let earliest = slot.held.as_ref().map_or(self.now, |held| held.until);
+        let at = deadline.max(earliest);
         if slot.armed.is_none_or(|(armed, _)| at < armed) {
             slot.armed = Some((at, self.network.events.push(at, Event::Timeout(id.0))));
         }
     }
-}
-
-/// The address to send from: the node's one with the chosen IP. A choice that is not the node's (it
-/// was rebound since) becomes its first, as a NAT would have it.
-fn source(addresses: &[SocketAddr], chosen: Option<IpAddr>) -> SocketAddr {
-    let chosen = chosen.and_then(|ip| addresses.iter().find(|address| address.ip() == ip));
-    *chosen.unwrap_or(&addresses[0])
 }
 
 /// Writes the packet in `first` and those behind it that fit into `batch`.
@@ -197,7 +277,9 @@ fn coalesce(now: Instant, network: &mut Network, first: u32, batch: &mut Vec<u8>
     batch.extend_from_slice(&packet.bytes);
     let mut count = 1;
     while count < MOST_COALESCED && batch.len() == count * stride {
-        let Some(Entry { at, event: Event::Arrival(slot), .. }) = network.events.peek() else {
+        let Some(Entry { at, event: Event::Arrival(slot) | Event::Late(slot), .. }) =
+            network.events.peek()
+        else {
             return;
         };
         let packet = network.packets.get(slot);

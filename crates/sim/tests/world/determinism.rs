@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use rudp_base::{Datagrams, Instant, Machine, Transmit};
 use rudp_sim::{Profile, Tap, World, seeds};
 
 use crate::machines::{Count, MS, Peer, Ticker, address, ignore, millis};
@@ -44,6 +45,64 @@ fn a_payload_changes_the_digest() {
     };
     assert_eq!(digest(b"one"), digest(b"one"));
     assert_ne!(digest(b"one"), digest(b"two"));
+}
+
+/// A machine that tells so many events at its start, and then a deadline.
+struct Teller {
+    events: u8,
+    deadline: Option<Instant>,
+}
+
+impl Machine for Teller {
+    type Event = ();
+
+    fn handle(&mut self, _: Instant, _: Datagrams<'_>) {}
+
+    fn handle_timeout(&mut self, _: Instant) {}
+
+    fn poll_transmit(&mut self, _: Instant, _: &mut [u8]) -> Option<Transmit> {
+        None
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn poll_event(&mut self) -> Option<()> {
+        self.events = self.events.checked_sub(1)?;
+        Some(())
+    }
+}
+
+#[test]
+fn what_machines_tell_changes_the_digest() {
+    let digest = |events, deadline| {
+        let mut world = World::new(1);
+        world.add(address(1), Teller { events, deadline }, ignore);
+        world.run_until(millis(1));
+        world.digest()
+    };
+    let cases = [(0, None), (1, None), (2, None), (0, Some(millis(5))), (0, Some(millis(6)))];
+    let digests = cases.map(|(events, deadline)| digest(events, deadline));
+    assert_eq!(BTreeSet::from(digests).len(), cases.len());
+}
+
+#[test]
+fn how_datagrams_are_batched_changes_the_digest() {
+    let digest = |coalesce| {
+        let mut world = World::new(1);
+        world.set_coalesce(coalesce);
+        // A machine that tells nothing of its batches.
+        world.add(address(1), Teller { events: 0, deadline: None }, ignore);
+        let alice = world.add(address(2), Peer::default(), Count::default());
+        world.with(alice, |_, peer, _| {
+            peer.send(address(1), b"a");
+            peer.send(address(1), b"b");
+        });
+        world.run_until(millis(1));
+        world.digest()
+    };
+    assert_ne!(digest(false), digest(true));
 }
 
 #[test]

@@ -1,18 +1,23 @@
 //! Machines that break their law, one clause each, and what the world says to it.
 
+#[cfg(debug_assertions)]
+use std::collections::BTreeSet;
+
 use rudp_base::{Datagrams, Instant, Machine, Transmit};
-use rudp_sim::World;
+use rudp_sim::{Runner, World};
 
 use crate::machines::{address, ignore, millis};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Crime {
     LongTransmit,
+    Unwritten,
     NoStride,
     WideStride,
     LateEvent,
     MovedTimeout,
     Spin,
+    SecondThoughts,
     EndlessTransmits,
     EndlessEvents,
 }
@@ -30,6 +35,9 @@ impl Machine for Outlaw {
     fn handle_timeout(&mut self, _: Instant) {}
 
     fn poll_transmit(&mut self, _: Instant, buffer: &mut [u8]) -> Option<Transmit> {
+        if self.crime == Crime::SecondThoughts && self.done {
+            return Some(Transmit::single(address(1), 0));
+        }
         let endless = self.crime == Crime::EndlessTransmits;
         if self.done && !endless {
             return None;
@@ -38,6 +46,7 @@ impl Machine for Outlaw {
         let single = Transmit::single(address(1), 100);
         match self.crime {
             Crime::LongTransmit => Some(Transmit::single(address(1), buffer.len() + 1)),
+            Crime::Unwritten => Some(single),
             Crime::NoStride => Some(Transmit { stride: 0, ..single }),
             Crime::WideStride => Some(Transmit { stride: 101, ..single }),
             Crime::EndlessTransmits => Some(Transmit::single(address(9), 0)),
@@ -63,6 +72,19 @@ fn run(crime: Crime) {
     let mut world = World::new(1);
     world.add(address(1), Outlaw { crime, done: false }, ignore);
     world.run_until(millis(10));
+}
+
+#[test]
+#[cfg(debug_assertions)]
+fn a_transmit_that_was_not_written_changes_the_digest_of_the_next_world() {
+    let digest = |()| {
+        let mut world = World::new(1);
+        world.add(address(1), Outlaw { crime: Crime::Unwritten, done: false }, ignore);
+        world.run_until(millis(10));
+        world.digest()
+    };
+    // Tests at the same time take turns of their own, so two may be equal.
+    assert!(BTreeSet::from([(); 4].map(digest)).len() > 1);
 }
 
 #[test]
@@ -99,6 +121,18 @@ fn a_timeout_moved_after_the_last_transmit() {
 #[should_panic(expected = "Outlaw: poll_timeout is Some(0.003000000s) after handle_timeout at")]
 fn a_timeout_that_does_not_move() {
     run(Crime::Spin);
+}
+
+#[test]
+#[should_panic(expected = "Outlaw: poll_transmit returned None and then Some(Transmit {")]
+fn a_transmit_after_none() {
+    // A rough runner asks again at every second time; each new machine is asked once.
+    for seed in 0..64 {
+        let mut world = World::new(seed);
+        world.set_runner(Runner::Rough);
+        world.add(address(1), Outlaw { crime: Crime::SecondThoughts, done: false }, ignore);
+        world.run_until(millis(10));
+    }
 }
 
 #[test]

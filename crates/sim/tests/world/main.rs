@@ -7,4 +7,5 @@ mod machines;
 mod network;
 mod nodes;
 mod pcap;
+mod runner;
 mod time;

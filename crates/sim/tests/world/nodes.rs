@@ -1,9 +1,11 @@
 //! Addresses of nodes: rebinding, aliases, chosen sources, forged packets, death.
 
+use core::net::IpAddr;
+
 use rudp_base::Transmit;
 use rudp_sim::{LinkConfig, World};
 
-use crate::machines::{Count, MS, Peer, address, millis, world_of};
+use crate::machines::{Count, MS, Peer, PeerId, address, millis, world_of};
 
 #[test]
 fn a_ball_goes_there_and_back() {
@@ -54,10 +56,50 @@ fn answers_leave_from_the_address_they_were_asked_at() {
     assert_eq!(remotes, [address(2), address(3)]);
 }
 
+/// The local addresses that a peer was told.
+fn locals(world: &World, peer: PeerId) -> Vec<IpAddr> {
+    world.machine(peer).inbox.iter().filter_map(|received| received.local).collect()
+}
+
+#[test]
+fn a_machine_behind_a_nat_is_not_told_and_a_moved_one_is() {
+    for moves in [false, true] {
+        let (mut world, [alice, bob]) = world_of(1);
+        world.with(bob, |_, peer, _| peer.send(address(1), b"1"));
+        world.run_for(MS);
+        if moves {
+            world.move_to(alice, address(9));
+        } else {
+            world.rebind(alice, address(9));
+        }
+        world.with(bob, |_, peer, _| peer.send(address(9), b"2"));
+        world.run_for(MS);
+        let then = address(if moves { 9 } else { 1 });
+        assert_eq!(locals(&world, alice), [address(1).ip(), then.ip()]);
+    }
+}
+
+#[test]
+fn answers_from_behind_a_nat_leave_from_the_public_address_they_were_asked_at() {
+    let mut world = World::new(1);
+    let alice = world.add(address(1), Peer::default(), Count::default());
+    let bob = world.add(address(2), Peer::echo(), Count::default());
+    world.alias(bob, address(3));
+    world.rebind(bob, address(8));
+    for host in [8, 3] {
+        world.with(alice, |_, peer, _| peer.send(address(host), b"?"));
+    }
+    assert!(world.run_until_idle(millis(1)));
+    let remotes: Vec<_> = world.machine(alice).inbox.iter().map(|r| r.remote).collect();
+    assert_eq!(remotes, [address(8), address(3)]);
+    assert_eq!(locals(&world, bob), [address(2).ip(), address(3).ip()]);
+}
+
 #[test]
 fn a_chosen_source_that_is_gone_becomes_the_first() {
     let (mut world, [alice, bob]) = world_of(1);
-    world.rebind(alice, address(9));
+    world.alias(alice, address(3));
+    world.move_to(alice, address(9));
     world.with(alice, |_, peer, _| {
         let local = Some(address(1).ip());
         let transmit = Transmit { local, ..Transmit::single(address(2), 1) };

@@ -87,8 +87,8 @@ fn ipv6_packets_are_well_formed() {
     world.record_trace(true);
     let from = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), 53);
     let to = SocketAddr::new(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2).into(), 99);
-    world.rebind(alice, from);
-    world.rebind(bob, to);
+    world.move_to(alice, from);
+    world.move_to(bob, to);
     world.with(alice, |_, peer, _| peer.send(to, b"hello"));
     world.run_until_idle(millis(1));
     let packets = read(&world.trace().pcap(Tap::Delivered));
