@@ -236,7 +236,7 @@ pub(crate) struct DemoArgs {
     pub(crate) size: u32,
 
     /// Which packets are hit
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) seed: u64,
 
     /// Print each packet, as a ladder
