@@ -5,3 +5,5 @@ pub mod batch;
 pub mod client;
 pub mod codec;
 pub mod server;
+pub mod wire_frames;
+pub mod wire_packet;

@@ -1,0 +1,20 @@
+//! CRC-32C, with which every packet of the plain profile ends (docs/PROTOCOL.md, 3.4).
+//! Which packets have one is not decided here.
+
+/// Length of the sum in bytes (docs/PROTOCOL.md, 3.4).
+pub const LEN: usize = 4;
+
+/// The CRC-32C of `bytes` (RFC 3720, appendix B.4).
+///
+/// ```
+/// assert_eq!(rudp_wire::checksum::crc32c(b"123456789"), 0xe306_9283);
+/// ```
+pub fn crc32c(bytes: &[u8]) -> u32 {
+    crc_fast::crc32_iscsi(bytes)
+}
+
+/// `packet` without its sum, if that is right (docs/PROTOCOL.md, 3.4).
+pub fn strip(packet: &[u8]) -> Option<&[u8]> {
+    let (body, sum) = packet.split_last_chunk::<LEN>()?;
+    (crc32c(body) == u32::from_be_bytes(*sum)).then_some(body)
+}
