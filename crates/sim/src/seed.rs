@@ -41,25 +41,28 @@ struct ReplayHint(u64);
 impl Drop for ReplayHint {
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("{}", replay(self.0));
+            eprintln!("{}", replay(Some(self.0)));
         }
     }
 }
 
-/// Where the thread panics: prints how far the world with `seed` was. How to replay it is for
-/// [`seeds`] to say, since any other test takes its seed from elsewhere.
+/// Where the thread panics: prints how far the world with `seed` was, and how to replay the test,
+/// which has its seed in its code unless [`seeds`] says otherwise.
 pub(crate) fn tell_if_panicking(seed: u64, at: Instant) {
     if thread::panicking() {
-        eprintln!("simulated network with seed {seed}, at {at} s");
+        eprintln!("simulated network with seed {seed}, at {at} s; {}", replay(None));
     }
 }
 
-/// The command that replays the current test with `seed`.
-fn replay(seed: u64) -> String {
+/// The command that replays the current test, with `seed` if it was given one.
+fn replay(seed: Option<u64>) -> String {
     // The test harness names each test's thread after the test.
     let test = thread::current().name().filter(|name| *name != "main").map(str::to_owned);
     let test = test.unwrap_or_else(|| "<test>".to_owned());
-    format!("replay: {SEED_VARIABLE}={seed} cargo test {test}")
+    match seed {
+        Some(seed) => format!("replay: {SEED_VARIABLE}={seed} cargo test {test}"),
+        None => format!("replay: cargo test {test}"),
+    }
 }
 
 #[cfg(test)]
@@ -77,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_replay_names_the_test() {
-        let hint = replay(7);
+        let hint = replay(Some(7));
         assert!(hint.starts_with("replay: RUDP_SEED=7 cargo test "), "{hint}");
     }
 }
