@@ -1,7 +1,7 @@
 //! The application above the server machine: requests become files, and what happens becomes log
 //! lines and totals. Sockets and signals are `serve`'s.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
@@ -24,13 +24,16 @@ pub(crate) struct Site {
     downloads: HashMap<SessionId, FileId>,
     /// Files to be looked through before ENC is promised; another thread does it.
     scans: SyncSender<Scan>,
-    /// Who waits for that.
-    scanned_for: HashMap<FileId, Vec<SessionId>>,
+    /// Which they are, and who waits for them: open sessions only, so that whoever asks over and over
+    /// while a large file is looked through fills nothing.
+    scanning: HashSet<FileId>,
+    waiting: HashMap<SessionId, FileId>,
     totals: Totals,
     limited: Limiter,
     dropped: Limiter,
     refused: Limiter,
     gone: Limiter,
+    broken: Limiter,
 }
 
 /// A file to be looked through for bytes that ENC cannot carry.
@@ -71,12 +74,14 @@ impl Site {
             directory,
             downloads: HashMap::new(),
             scans,
-            scanned_for: HashMap::new(),
+            scanning: HashSet::new(),
+            waiting: HashMap::new(),
             totals: Totals::default(),
             limited: Limiter::default(),
             dropped: Limiter::default(),
             refused: Limiter::default(),
             gone: Limiter::default(),
+            broken: Limiter::default(),
         }
     }
 
@@ -87,27 +92,27 @@ impl Site {
     /// A file has been looked through.
     pub(crate) fn on_scanned(&mut self, server: &mut Server, scan: &Scan, encodable: bool) {
         self.directory.set_encodable(&scan.id, encodable);
-        for session in self.scanned_for.remove(&scan.id).unwrap_or_default() {
+        self.scanning.remove(&scan.id);
+        let served: Vec<_> = self.waiting.extract_if(|_, id| *id == scan.id).collect();
+        for (session, id) in served {
             if encodable {
-                self.serve(server, session, scan.id.clone());
+                self.serve(server, session, id);
             } else {
-                self.refuse(server, session, scan.id.name(), &Refusal::NotEncodable);
+                self.refuse(server, session, id.name(), &Refusal::NotEncodable);
             }
         }
     }
 
     /// Serves the file if ENC can carry it, which another thread finds out.
     fn serve_if_encodable(&mut self, server: &mut Server, session: SessionId, found: Found) {
-        if let Some(waiting) = self.scanned_for.get_mut(&found.id) {
-            waiting.push(session);
-            return;
+        if !self.scanning.contains(&found.id) {
+            let scan = Scan { id: found.id.clone(), file: found.file };
+            if self.scans.try_send(scan).is_err() {
+                return self.refuse(server, session, found.id.name(), &Refusal::Busy);
+            }
+            self.scanning.insert(found.id.clone());
         }
-        let scan = Scan { id: found.id.clone(), file: found.file };
-        if self.scans.try_send(scan).is_ok() {
-            self.scanned_for.insert(found.id, vec![session]);
-        } else {
-            self.refuse(server, session, found.id.name(), &Refusal::Busy);
-        }
+        self.waiting.insert(session, found.id);
     }
 
     fn on_request(
@@ -165,16 +170,19 @@ impl Site {
                 server.supply(now, session, piece);
             }
             Err(reason) => {
-                let name = id.name();
-                error!(client = %session.peer, name, offset, %reason, "cannot go on serving");
+                let name = loggable(id.name());
+                if let Some(more) = self.broken.admit() {
+                    error!(client = %session.peer, name, offset, %reason, more, "cannot go on serving");
+                }
                 server.abandon(now, session);
             }
         }
     }
 
     fn on_end(&mut self, session: SessionId, outcome: Outcome, report: &Report) {
+        self.waiting.remove(&session);
         let id = self.downloads.remove(&session);
-        let name = id.as_ref().map(FileId::name);
+        let name = id.map(|id| loggable(id.name()));
         let client = session.peer;
         let Report { bytes, packets, retransmissions, naks, duration } = *report;
         self.totals.bytes += bytes;
@@ -243,4 +251,51 @@ impl Application<Server> for Site {
 fn loggable(name: &str) -> String {
     let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
     name.chars().take(LOGGED_NAME).map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::mpsc;
+
+    use rudp_base::{Datagrams, Machine as _, TRANSMIT_BUFFER, drain};
+    use rushb::ServerConfig;
+    use rushb::wire::{Header, Kind};
+
+    use super::*;
+
+    #[test]
+    fn whoever_asks_while_a_file_is_looked_through_fills_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("file"), "text").unwrap();
+        let (scans, to_scan) = mpsc::sync_channel(1);
+        let mut site = Site::new(Directory::open(directory.path(), 1).unwrap(), scans);
+        let config = ServerConfig { max_unanswered: 10, ..ServerConfig::default() };
+        let mut server = Server::new(config);
+        let options = Options { checksum: false, encoding: true };
+        let header = Header { sequence: 1, acknowledgement: 0, kind: Kind::Get, options };
+        let mut name = *b"file";
+        cipher::encode(&mut name).unwrap();
+        let mut buffer = vec![0; TRANSMIT_BUFFER];
+        let mut sent = 0;
+        let mut settle = |server: &mut Server, site: &mut Site| {
+            drain(Instant::ZERO, server, site, &mut buffer, |_, _| {
+                sent += 1;
+                std::ops::ControlFlow::Continue(())
+            });
+            sent
+        };
+        for port in 1..1_000 {
+            let client = ([10, 0, 0, 1], port).into();
+            server.handle(Instant::ZERO, Datagrams::single(client, &mut header.packet(&name)));
+            settle(&mut server, &mut site);
+        }
+        assert_eq!(site.waiting.len(), 10, "those whose sessions are open");
+        let scan = to_scan.try_recv().unwrap();
+        assert!(to_scan.try_recv().is_err(), "the file is looked through once");
+        let encodable = scan.run();
+        site.on_scanned(&mut server, &scan, encodable);
+        assert_eq!((site.waiting.len(), site.scanning.len()), (0, 0));
+        assert_eq!(settle(&mut server, &mut site), 10, "each gets its first packet");
+    }
 }
