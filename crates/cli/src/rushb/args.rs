@@ -146,10 +146,19 @@ pub(crate) struct Limits {
 impl ServeArgs {
     /// What `RUSHBSvr` without arguments means.
     pub(crate) fn classic() -> Self {
-        let parsed = Args::try_parse_from(["rushb", "serve", "--classic"]);
-        match parsed.map(|args| args.command) {
+        Self::parse(["--classic"])
+    }
+
+    /// A server of `directory` that logs no more than it must.
+    pub(crate) fn quiet(directory: PathBuf) -> Self {
+        Self { directory, ..Self::parse(["--quiet"]) }
+    }
+
+    fn parse<const N: usize>(flags: [&str; N]) -> Self {
+        let arguments = ["rushb", "serve"].into_iter().chain(flags);
+        match Args::try_parse_from(arguments).map(|args| args.command) {
             Ok(Command::Serve(args)) => args,
-            _ => unreachable!("the defaults parse, and a test says so"),
+            _ => unreachable!("these flags parse, and tests say so"),
         }
     }
 
@@ -301,6 +310,7 @@ mod tests {
         Args::command().debug_assert();
         let classic = ServeArgs::classic();
         assert_eq!(classic.config().rto, Rto::CLASSIC);
+        assert!(ServeArgs::quiet("here".into()).quiet);
         assert_eq!(classic.listen, "127.0.0.1:0".parse().unwrap());
     }
 

@@ -9,7 +9,6 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use clap::Parser as _;
 use rudp_base::{Instant as Moment, Seed};
 use rudp_net::{Driver, DriverOptions, Socket, SocketOptions};
 use rudp_sim::{LinkConfig, Relay};
@@ -17,7 +16,7 @@ use rushb::wire::Packet;
 use rushb::{Client, ClientConfig};
 use sha2::{Digest as _, Sha256};
 
-use super::args::{Args, Command, DemoArgs, ServeArgs};
+use super::args::{DemoArgs, ServeArgs};
 use super::download::{Download, Signal};
 use super::ladder::{self, Direction, Ladder};
 use super::output::{Expected, Output};
@@ -44,7 +43,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let (source, copy) = (directory.path().join(NAME), directory.path().join("copy.txt"));
     fs::write(&source, &text).or_exit(Exit::Local, || "cannot write the file".into())?;
 
-    let server = serve::start(&serve_args(directory.path())?)?;
+    let server = serve::start(&ServeArgs::quiet(directory.path().into()))?;
     let relay = relay(args, server.local_addr())?;
     print(format!(
         "serving a directory with {NAME} ({} bytes) on {}\n\
@@ -87,15 +86,6 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         return Err(Failure::message(Exit::Corrupt, "the copy differs from the file"));
     }
     print(format!("the copy is exact: {} bytes in {:.1?}\n", text.len(), started.elapsed()))
-}
-
-fn serve_args(directory: &std::path::Path) -> Result<ServeArgs, Failure> {
-    let args = Args::try_parse_from(["rushb", "serve", "--quiet"])
-        .or_exit(Exit::Other, || "cannot serve".into())?;
-    match args.command {
-        Command::Serve(serve) => Ok(ServeArgs { directory: directory.into(), ..serve }),
-        _ => Err(Failure::message(Exit::Other, "cannot serve")),
-    }
 }
 
 /// Lines of text with their numbers, `size` bytes in all.

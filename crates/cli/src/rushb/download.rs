@@ -16,7 +16,6 @@ use super::output::Output;
 use crate::exit::{Exit, Failure, OrExit};
 
 /// What ends the waiting for a download.
-#[derive(Clone)]
 pub(crate) enum Signal {
     /// The download of this number is over.
     Over(usize),

@@ -25,7 +25,6 @@ const GRACE: Duration = Duration::from_millis(800);
 const SCANS: usize = 64;
 
 /// What ends a server.
-#[derive(Clone)]
 enum Stop {
     /// Ctrl-C.
     Interrupted,
