@@ -66,12 +66,8 @@ impl<'a> AckPacket<'a> {
         random: bool,
         buffer: &mut [u8],
     ) -> Result<usize, WriteError> {
+        let header = ControlHeader::own(profile, self.destination, self.source);
         emit(buffer, profile, |writer| {
-            let header = ControlHeader {
-                destination: self.destination,
-                version: profile.version(),
-                other: self.source,
-            };
             header.encode(ControlType::Ack, random, writer)?;
             write_message(self.message, writer)
         })

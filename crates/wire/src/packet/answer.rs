@@ -45,12 +45,8 @@ impl<'a> SynAck<'a> {
         random: bool,
         buffer: &mut [u8],
     ) -> Result<usize, WriteError> {
+        let header = ControlHeader::own(profile, self.destination, self.source);
         emit(buffer, profile, |writer| {
-            let header = ControlHeader {
-                destination: self.destination,
-                version: profile.version(),
-                other: self.source,
-            };
             header.encode(ControlType::SynAck, random, writer)?;
             write_message(self.message, writer)
         })
@@ -88,12 +84,8 @@ impl<'a> Retry<'a> {
         random: bool,
         buffer: &mut [u8],
     ) -> Result<usize, WriteError> {
+        let header = ControlHeader::own(profile, self.destination, self.initial);
         emit(buffer, profile, |writer| {
-            let header = ControlHeader {
-                destination: self.destination,
-                version: profile.version(),
-                other: self.initial,
-            };
             header.encode(ControlType::Retry, random, writer)?;
             let len = self.cookie.len();
             if !(1..=MAX_COOKIE).contains(&len) {

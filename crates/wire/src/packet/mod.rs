@@ -311,6 +311,11 @@ struct ControlHeader {
 impl ControlHeader {
     const LEN: usize = 21;
 
+    /// The header of a packet of the profile's version.
+    fn own(profile: Profile, destination: ConnectionId, other: ConnectionId) -> Self {
+        Self { destination, version: profile.version(), other }
+    }
+
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         reader.u8()?;
         let destination = ConnectionId(*reader.array()?);

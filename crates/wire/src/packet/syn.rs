@@ -176,11 +176,7 @@ impl<'a> Syn<'a> {
     pub fn emit(&self, random: bool, buffer: &mut [u8]) -> Result<usize, WriteError> {
         let profile = self.profile();
         emit(buffer, profile, |writer| {
-            let header = ControlHeader {
-                destination: self.initial,
-                version: profile.version(),
-                other: self.source,
-            };
+            let header = ControlHeader::own(profile, self.initial, self.source);
             header.encode(ControlType::Syn, random, writer)?;
             writer.u8(self.pattern.number())?;
             writer.u8(self.suites.0)?;
