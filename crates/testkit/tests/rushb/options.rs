@@ -5,6 +5,7 @@ use rudp_sim::LinkConfig;
 use rudp_testkit::oracle::{Alphabet, file};
 use rudp_testkit::peer::Hand;
 use rudp_testkit::rushb::{Goods, Got, Raw, Scene, Shop, classic_client};
+use rushb::wire::Options;
 use rushb::{ClientConfig, Failure, Outcome, ServerConfig};
 
 use crate::record::record;
@@ -66,16 +67,23 @@ fn a_client_takes_what_is_granted_and_keeps_to_it() {
     }
 }
 
+/// A whole download of `goods` with `options`, between a server and a client of ours.
+fn download(goods: Goods, options: Options) -> Scene {
+    let mut shop = Shop::new();
+    shop.put("x", goods);
+    let mut scene = Scene::new(1, shop, ServerConfig::default());
+    let config = ClientConfig { options, ..ClientConfig::default() };
+    scene.download("x", config, LinkConfig::default());
+    scene.run();
+    scene
+}
+
 #[test]
 fn both_sides_agree_on_all_options() {
     let text = file(Alphabet::Encodable, 10_000);
     for flags in ALL {
-        let shop = Shop::new().with("x", text.clone());
-        let mut scene = Scene::new(1, shop, ServerConfig::default());
         let options = Raw::options(flags);
-        let config = ClientConfig { options, ..ClientConfig::default() };
-        scene.download("x", config, LinkConfig::default());
-        scene.run();
+        let scene = download(Goods::new(text.clone()), options);
         assert_eq!(scene.got(0, &text), Got::Exact);
         assert_eq!(scene.client(0).granted, Some(options));
         record("agreement", &scene.world);
@@ -86,12 +94,8 @@ fn both_sides_agree_on_all_options() {
 fn a_file_with_a_byte_over_248_is_refused_under_enc_only() {
     let text = file(Alphabet::Bytes, 10_000);
     for flags in ALL {
-        let shop = Shop::new().with("x", text.clone());
-        let mut scene = Scene::new(1, shop, ServerConfig::default());
         let options = Raw::options(flags);
-        let config = ClientConfig { options, ..ClientConfig::default() };
-        scene.download("x", config, LinkConfig::default());
-        scene.run();
+        let scene = download(Goods::new(text.clone()), options);
         let expected = if options.encoding { Got::Error(Failure::Refused) } else { Got::Exact };
         assert_eq!(scene.got(0, &text), expected);
         record("byte over 248", &scene.world);
@@ -102,13 +106,7 @@ fn a_file_with_a_byte_over_248_is_refused_under_enc_only() {
 fn a_byte_over_248_that_nobody_expected_ends_the_session() {
     let mut text = file(Alphabet::Encodable, 10_000);
     text[5_000] = 249;
-    let mut shop = Shop::new();
-    shop.put("x", Goods::new(text.clone()).unchecked());
-    let mut scene = Scene::new(1, shop, ServerConfig::default());
-    let options = Raw::options(Raw::ENC);
-    let config = ClientConfig { options, ..ClientConfig::default() };
-    scene.download("x", config, LinkConfig::default());
-    scene.run();
+    let scene = download(Goods::new(text.clone()).unchecked(), Raw::options(Raw::ENC));
     assert_eq!(scene.got(0, &text), Got::Error(Failure::NoAnswer));
     assert_eq!(scene.shop().outcomes(), [Outcome::Abandoned]);
     record("byte over 248 in mid-transfer", &scene.world);
