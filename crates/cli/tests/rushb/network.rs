@@ -4,11 +4,16 @@
 use crate::relay::{Relay, Way};
 use crate::support::{Place, Server, content, get, sha256};
 
-/// Loses every 7th packet, repeats every 5th, and damages every 11th: its header and its payload in
-/// turn.
+/// Damages the first packet with data, then loses every 7th packet, repeats every 5th, and damages
+/// every 11th: its header and its payload in turn.
 fn bad() -> impl FnMut(Way, &mut [u8]) -> usize + Send + 'static {
-    let mut count = 0;
-    move |_, packet| {
+    let (mut damaged, mut count) = (false, 0);
+    move |way, packet| {
+        // Which packets the later rules meet depends on the timing; this one is met in any event.
+        if !damaged {
+            damaged = way == Way::Down;
+            return damaging(way, packet);
+        }
         count += 1;
         if count % 11 == 0 {
             let turn = count / 11;
