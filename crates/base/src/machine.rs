@@ -2,6 +2,7 @@
 //! Nothing here knows a protocol, a socket or a clock.
 
 use core::ops::ControlFlow;
+use core::task::Waker;
 
 use crate::{Datagrams, Instant, SendError, Transmit};
 
@@ -72,6 +73,15 @@ pub trait Application<M: Machine> {
         error: SendError,
     ) {
         let _ = (now, machine, transmit, error);
+    }
+
+    /// Adds to `wakes`, which is empty, the wakers of those who have something to do by now.
+    ///
+    /// To wake a thread while a lock is held is to send it into that lock. So an application only
+    /// notes whom to wake, and whoever runs it asks for the wakers once at the end of each turn,
+    /// and wakes them in their order when nothing is locked any more.
+    fn take_wakes(&mut self, wakes: &mut Vec<Waker>) {
+        let _ = wakes;
     }
 }
 

@@ -58,6 +58,12 @@ impl Default for DriverOptions {
 /// call from the driver (an event, say) only [`post`](Self::post) may be used; everything else here
 /// would wait for itself. An application that holds a handle of its own driver keeps it alive
 /// until [`shutdown`](Self::shutdown).
+///
+/// Whom the application [wants woken](Application::take_wakes) is woken at the end of each turn and
+/// of each call, by the thread that made it and with the lock free: a waker may use the driver as
+/// anybody may, though others wait behind it. One that panics is written to the log, and harms
+/// nobody else. After a panic of the machine or the application nobody is woken any more, and
+/// [`on_end`](DriverOptions::on_end) is what tells.
 pub struct Driver<M: Machine, A: Application<M>> {
     thread: Arc<Thread<M, A>>,
 }

@@ -2,6 +2,7 @@
 //! socket. The lock itself, and the thread that waits, are elsewhere.
 
 use std::io;
+use std::task::Waker;
 use std::time::Duration;
 
 use rudp_base::{Application, Datagrams, Instant, Machine};
@@ -39,6 +40,8 @@ pub(crate) struct Engine<M, A> {
     pub(crate) application: A,
     pub(crate) stats: Stats,
     outbox: Outbox,
+    /// Whom to wake once the lock is free. Empty between turns.
+    wakes: Vec<Waker>,
     /// What the thread waits for, or has been woken to look at.
     wait: Wait,
     /// The socket's counter of drops when it was last read, and when to read it next.
@@ -55,6 +58,7 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
             application,
             stats: Stats::default(),
             outbox: Outbox::new(),
+            wakes: Vec::new(),
             wait: Wait::default(),
             drops: 0,
             next_drops: Instant::ZERO,
@@ -107,6 +111,16 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
         if let Err(error) = outbox.flush(now, machine, application, stats, send) {
             *failure = Some(error);
         }
+    }
+
+    /// Whom the application wants woken. If that is anybody, `spare` gives the room for the next
+    /// turn's.
+    pub(crate) fn take_wakes(&mut self, spare: impl FnOnce() -> Vec<Waker>) -> Vec<Waker> {
+        self.application.take_wakes(&mut self.wakes);
+        if self.wakes.is_empty() {
+            return Vec::new();
+        }
+        std::mem::replace(&mut self.wakes, spare())
     }
 
     /// What there is to wait for now.

@@ -72,6 +72,7 @@ mod stats;
 mod sys;
 mod thread;
 mod wake;
+mod wakes;
 
 pub use clock::Clock;
 pub use driver::{Driver, DriverOptions, OnEnd};

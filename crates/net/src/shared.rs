@@ -16,6 +16,7 @@ use crate::receive::ReceiveBuffers;
 use crate::socket::Socket;
 use crate::stats::Stats;
 use crate::wake::Waker;
+use crate::wakes::Wakes;
 
 /// How often a caller makes way for the thread before it takes the lock all the same: for about a
 /// tenth of a millisecond, or so many time slices of others on a busy processor. That is longer
@@ -44,6 +45,7 @@ pub(crate) struct Shared<M, A> {
     failure: OnceLock<Arc<io::Error>>,
     engine: Mutex<Engine<M, A>>,
     posts: Posts<M, A>,
+    wakes: Wakes,
 }
 
 /// The lock, taken. If its holder panics, the thread is woken to find it poisoned and end.
@@ -93,11 +95,13 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
             failure: OnceLock::new(),
             engine: Mutex::new(Engine::new(machine, application)),
             posts: Posts::new(),
+            wakes: Wakes::new(),
         })
     }
 
     /// One turn of the thread: hands over what was received, does what is due, sends what there
-    /// is to send, all under one lock and with one reading of the clock. Returns what to wait for.
+    /// is to send, all under one lock and with one reading of the clock. Then wakes whom the
+    /// application wants woken, and returns what to wait for.
     ///
     /// # Errors
     ///
@@ -117,7 +121,10 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
         }
         engine.flush(now, &self.socket);
         let wait = engine.plan(now);
+        let wakes = engine.take_wakes(|| self.wakes.spare());
         self.awake.store(false, Ordering::Relaxed);
+        drop(engine);
+        self.wakes.fire(wakes);
         wait
     }
 
@@ -221,7 +228,8 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
         self.engine.lock().map_err(|_| io::Error::other(PANICKED))
     }
 
-    /// Calls the machine, and then, in this thread, sends what it has to send.
+    /// Calls the machine, and then, in this thread, sends what it has to send, lets go of the lock
+    /// and wakes whom the application wants woken.
     fn enter<R>(
         &self,
         engine: MutexGuard<'_, Engine<M, A>>,
@@ -235,10 +243,12 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
         let result = call(now, machine, application);
         engine.flush(now, &self.socket);
         let wake = engine.rearm(now) && !self.awake.load(Ordering::Relaxed);
+        let wakes = engine.take_wakes(|| self.wakes.spare());
         drop(engine);
         if wake {
             self.waker.wake();
         }
+        self.wakes.fire(wakes);
         result
     }
 

@@ -109,6 +109,24 @@ fn a_timer_that_is_set_again_and_again_does_not_wake_the_thread_each_time() {
 }
 
 #[test]
+fn a_call_that_only_looks_neither_sends_nor_wakes() {
+    let (driver, _told) = quiet_peer("127.0.0.1:0");
+    // With a timer, too: to look at it does not set it.
+    driver.with(|now, peer, _| peer.deadlines.push(now + Duration::from_mins(10)));
+    std::thread::sleep(Duration::from_millis(10));
+    let before = driver.stats();
+    for _ in 0..1_000 {
+        driver.with(|_, peer, _| assert_eq!(peer.count, 0));
+        driver.try_with(|_, peer, _| assert_eq!(peer.count, 0)).unwrap();
+        driver.post(|_, peer, _| assert_eq!(peer.count, 0));
+    }
+    std::thread::sleep(Duration::from_millis(10));
+    let after = driver.stats();
+    assert_eq!((after.wake_ups, after.batches_out), (before.wake_ups, 0));
+    assert_eq!((after.blocked, after.send_errors.total()), (0, 0));
+}
+
+#[test]
 fn many_threads_call_while_traffic_runs() {
     let (echo, _echo_told) = echo_peer("127.0.0.1:0");
     let (driver, told) = quiet_peer("127.0.0.1:0");

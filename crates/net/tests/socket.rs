@@ -260,6 +260,25 @@ fn a_dual_stack_socket_shows_plain_addresses() {
 }
 
 #[test]
+fn a_dual_stack_socket_begins_with_peers_of_both_families() {
+    let (dual, dual_told) = quiet_peer("[::]:0");
+    for host in ["127.0.0.1:0", "[::1]:0"] {
+        let (echo, _told) = echo_peer(host);
+        dual.with(|_, peer, _| peer.send(echo.local_addr(), b"first"));
+        let back = dual_told.arrived();
+        assert_eq!((back.remote, back.data), (echo.local_addr(), b"first".to_vec()));
+        assert_eq!(back.local, Some(echo.local_addr().ip()));
+    }
+    // The mapped form is understood, though it is never shown.
+    let (echo, _told) = echo_peer("127.0.0.1:0");
+    let port = echo.local_addr().port();
+    let mapped = address(&format!("[::ffff:127.0.0.1]:{port}"));
+    dual.with(|_, peer, _| peer.send(mapped, b"mapped"));
+    assert_eq!(dual_told.arrived().remote, echo.local_addr());
+    assert_eq!(dual.stats().send_errors.total(), 0);
+}
+
+#[test]
 fn an_address_of_the_other_family_is_only_counted() {
     let (v4, _told) = start("127.0.0.1:0", &SocketOptions::default(), Peer::default());
     v4.with(|_, peer, _| peer.send(address("[::1]:9"), b"?"));

@@ -91,7 +91,7 @@ pub use profile::Profile;
 pub use relay::Relay;
 pub use runner::Runner;
 pub use script::{Action, Fault, Script};
-pub use seed::{SEED_VARIABLE, seeds};
+pub use seed::{SEED_VARIABLE, SEEDS_VARIABLE, seeds};
 pub use stats::{DropCause, LinkStats};
 pub use trace::{Record, Tap, Trace, What};
 pub use world::World;

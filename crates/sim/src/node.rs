@@ -5,6 +5,7 @@ use core::any::{Any, type_name};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::ControlFlow;
+use core::task::Waker;
 
 use rudp_base::{Application, Datagrams, Instant, Machine, Transmit};
 
@@ -70,6 +71,7 @@ pub(crate) trait Node: Any {
         send: &mut dyn FnMut(&Transmit, &mut [u8]) -> ControlFlow<()>,
     ) -> Drained;
     fn take_events(&mut self, now: Instant) -> u32;
+    fn take_wakes(&mut self, wakes: &mut Vec<Waker>);
     fn poll_timeout(&self) -> Option<Instant>;
     fn name(&self) -> &'static str;
 }
@@ -139,6 +141,10 @@ impl<M: Machine + 'static, A: Application<M> + 'static> Node for Endpoint<M, A> 
         let mut events = 0;
         self.count_events(now, &mut events);
         events
+    }
+
+    fn take_wakes(&mut self, wakes: &mut Vec<Waker>) {
+        self.application.take_wakes(wakes);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -10,29 +10,43 @@ use rudp_base::Instant;
 /// The environment variable that chooses one seed.
 pub const SEED_VARIABLE: &str = "RUDP_SEED";
 
+/// The environment variable that chooses a range of seeds, as `from..to`.
+pub const SEEDS_VARIABLE: &str = "RUDP_SEEDS";
+
 /// Calls `run` for each seed in `range`, or only for the one in the environment variable
-/// `RUDP_SEED` where it is set. If `run` panics, the seed and the command that replays it are
-/// printed.
+/// `RUDP_SEED`, or for the range in `RUDP_SEEDS`, where they are set. If `run` panics, the seed and
+/// the command that replays it are printed.
 ///
 /// This is the only place of the crate that looks at the system: the seed of a failure comes from a
 /// person, who can reach a test only by its environment. A [`World`](crate::World) never looks.
 ///
 /// # Panics
 ///
-/// Where `run` does, and where `RUDP_SEED` is not a number.
+/// Where `run` does, and where a variable is set to something else.
 pub fn seeds(range: Range<u64>, mut run: impl FnMut(u64)) {
-    let chosen = env::var(SEED_VARIABLE).ok().map(|text| match text.parse() {
-        Ok(seed) => seed,
-        Err(error) => panic!("{SEED_VARIABLE} is {text:?}: {error}"),
-    });
-    let mut run_guarded = |seed| {
+    let chosen = chosen(SEED_VARIABLE, one).or_else(|| chosen(SEEDS_VARIABLE, several));
+    for seed in chosen.unwrap_or(range) {
         let _guard = ReplayHint(seed);
         run(seed);
-    };
-    match chosen {
-        Some(seed) => run_guarded(seed),
-        None => range.for_each(run_guarded),
     }
+}
+
+/// What a variable says, if it is set.
+fn chosen(variable: &str, parse: fn(&str) -> Option<Range<u64>>) -> Option<Range<u64>> {
+    let text = env::var(variable).ok()?;
+    let seeds = parse(&text);
+    assert!(seeds.is_some(), "{variable} is {text:?}");
+    seeds
+}
+
+fn one(text: &str) -> Option<Range<u64>> {
+    let seed: u64 = text.parse().ok()?;
+    Some(seed..seed.checked_add(1)?)
+}
+
+fn several(text: &str) -> Option<Range<u64>> {
+    let (from, to) = text.split_once("..")?;
+    Some(from.parse().ok()?..to.parse().ok()?)
 }
 
 /// Prints how to replay `seed`, if dropped by a panic.
@@ -73,9 +87,15 @@ mod tests {
     fn every_seed_has_its_turn() {
         let mut seen = Vec::new();
         seeds(3..6, |seed| seen.push(seed));
-        if env::var(SEED_VARIABLE).is_err() {
+        if [SEED_VARIABLE, SEEDS_VARIABLE].iter().all(|variable| env::var(variable).is_err()) {
             assert_eq!(seen, [3, 4, 5]);
         }
+    }
+
+    #[test]
+    fn a_variable_chooses_one_seed_or_several() {
+        assert_eq!((one("7"), one("7..9"), one("")), (Some(7..8), None, None));
+        assert_eq!((several("7..9"), several("7"), several("a..b")), (Some(7..9), None, None));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod run;
 use core::any::Any;
 use core::fmt;
 use core::net::SocketAddr;
+use core::task::Waker;
 
 use rudp_base::{Application, Instant, Machine, Seed, TRANSMIT_BUFFER, Transmit};
 
@@ -33,6 +34,8 @@ pub struct World {
     buffer: Vec<u8>,
     poison: Poison,
     batch: Vec<u8>,
+    /// Whom a node's application wants woken after the node's turn. Empty between turns.
+    wakes: Vec<Waker>,
     coalesce: bool,
     step_budget: u64,
     rough: Option<Rough>,
@@ -74,6 +77,7 @@ impl World {
             buffer: poison.buffer(TRANSMIT_BUFFER),
             poison,
             batch: Vec::new(),
+            wakes: Vec::new(),
             coalesce: false,
             step_budget: DEFAULT_STEP_BUDGET,
             rough: None,

@@ -2,6 +2,7 @@
 //! The calls of tests and applications in between are the world's.
 
 use core::ops::ControlFlow;
+use core::task::Waker;
 use core::time::Duration;
 
 use rudp_base::{Datagrams, Instant, TRANSMIT_BUFFER};
@@ -202,7 +203,8 @@ impl World {
         }
     }
 
-    /// Takes all that a node has to tell and to send, and sets its timer.
+    /// Takes all that a node has to tell and to send, sets its timer, and wakes whom its
+    /// application wants woken.
     pub(super) fn drain(&mut self, id: AnyNode) {
         if self.nodes[id.index()].held.is_some() && !self.send_held(id) {
             return;
@@ -223,7 +225,7 @@ impl World {
             poison.fill(bytes);
             ControlFlow::Continue(())
         });
-        self.set_timer(id, &drained);
+        self.end_turn(id, &drained);
     }
 
     /// Sends the batch that the socket has refused, or takes events alone if it still would.
@@ -236,8 +238,14 @@ impl World {
             return true;
         }
         let drained = Drained { events: node.take_events(self.now), complete: false };
-        self.set_timer(id, &drained);
+        self.end_turn(id, &drained);
         false
+    }
+
+    fn end_turn(&mut self, id: AnyNode, drained: &Drained) {
+        self.set_timer(id, drained);
+        self.nodes[id.index()].node.take_wakes(&mut self.wakes);
+        self.wakes.drain(..).for_each(Waker::wake);
     }
 
     fn set_timer(&mut self, id: AnyNode, drained: &Drained) {

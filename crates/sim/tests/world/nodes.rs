@@ -1,9 +1,13 @@
 //! Addresses of nodes: rebinding, aliases, chosen sources, forged packets, death.
 
 use core::net::IpAddr;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::task::Waker;
+use std::sync::Arc;
+use std::task::Wake;
 
-use rudp_base::Transmit;
-use rudp_sim::{LinkConfig, World};
+use rudp_base::{Application, Instant, Transmit};
+use rudp_sim::{LinkConfig, Runner, World};
 
 use crate::machines::{Count, MS, Peer, PeerId, address, millis, world_of};
 
@@ -180,4 +184,57 @@ fn only_packets_of_one_sender_and_time_are_coalesced() {
     world.with(alice, |_, peer, _| peer.send(address(3), b"d"));
     world.run_until_idle(millis(9));
     assert_eq!(world.machine(carol).inbox.len(), 4);
+}
+
+/// Has one waker woken for each event, and one for each call that asks for it.
+struct Doorman {
+    bell: Arc<Bell>,
+    due: usize,
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Bell(AtomicUsize);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Application<Peer> for Doorman {
+    fn on_event(&mut self, _: Instant, _: &mut Peer, _: usize) {
+        self.due += 1;
+    }
+
+    fn take_wakes(&mut self, wakes: &mut Vec<Waker>) {
+        assert!(wakes.is_empty());
+        wakes.extend((0..self.due).map(|_| Waker::from(Arc::clone(&self.bell))));
+        self.due = 0;
+    }
+}
+
+#[test]
+fn whom_an_application_wants_woken_is_woken_after_its_turn() {
+    for runner in [Runner::Ideal, Runner::Rough] {
+        let mut world = World::new(1);
+        world.set_runner(runner);
+        let bell = Arc::new(Bell::default());
+        let rung = || bell.0.load(Ordering::Relaxed);
+        let alice = world.add(address(1), Peer::default(), Count::default());
+        let doorman = Doorman { bell: Arc::clone(&bell), due: 0 };
+        let bob = world.add(address(2), Peer::echo(), doorman);
+        world.with(bob, |_, _, doorman| {
+            doorman.due += 1;
+            assert_eq!(rung(), 0);
+        });
+        assert_eq!(rung(), 1);
+        for n in 0..100 {
+            world.with(alice, |_, peer, _| peer.send(address(2), b"knock"));
+            assert!(world.run_until_idle(millis(1_000 * (n + 1))));
+        }
+        assert_eq!((rung(), world.application(bob).due), (101, 0));
+        world.kill(bob);
+        assert_eq!(Arc::strong_count(&bell), 2);
+    }
 }
