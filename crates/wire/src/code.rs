@@ -63,7 +63,7 @@ codes! {
     9 VERSION_DOWNGRADE Close "somebody made the client use another version",
     10 KEYS_EXHAUSTED Close "no more packets can be sealed",
     11 SERVER_SHUTDOWN CloseOrRefusal "the server ends",
-    12 BUSY Refusal "too many sessions",
+    12 BUSY CloseOrRefusal "too many sessions",
     13 UNKNOWN_SERVICE Refusal "no service of that name",
     14 CLIENT_KEY_REQUIRED Refusal "the server wants a client with a key",
     15 CLIENT_KEY_UNKNOWN Close "the server does not know the client's key",

@@ -157,7 +157,8 @@ fn a_close_takes_the_receipts_that_fit() {
     }
 }
 
-// 7.1: shortest form, known type, not reserved. 7.1.1 and what else is FRAME_ERROR.
+// Shortest form, known type, not reserved, and what else is FRAME_ERROR.
+// spec: 7.1, 7.1.1
 #[test]
 fn what_is_no_frame() {
     use FrameError as E;
@@ -219,7 +220,8 @@ fn the_first_error_ends_a_packet() {
     assert_eq!(frames.next(), None);
 }
 
-// 7.1: unknown types from 0x40 on are skipped; 7.2: without L, and in DATAGRAM, to the end.
+// Unknown types from 0x40 on are skipped; 7.2: without L, and in DATAGRAM, to the end.
+// spec: 7.1
 #[test]
 fn frames_in_a_row() {
     let frames = parsed(b"\x40\x5f\x03abc\x00\x00\x01\x09\x04rest\x01").unwrap();
@@ -242,7 +244,8 @@ fn reserved_bits_of_a_receipt_are_ignored() {
     assert_eq!(parsed(b"\x1b\x04\x41\x00\x3f\xfd"), Ok(vec![Frame::Receipt(RECEIPT)]));
 }
 
-// 1.2: every length for a value.
+// Every length for a value.
+// spec: 1.2
 #[test]
 fn fields_of_any_form_are_taken() {
     let frame = Frame::Control(Control::MaxData { limit: 5 });

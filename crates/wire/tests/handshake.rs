@@ -19,7 +19,8 @@ fn written(write: impl FnOnce(&mut Writer<'_>) -> Result<(), WriteError>) -> Vec
 
 const ID: ConnectionId = ConnectionId([1, 2, 3, 4, 5, 6, 7, 8]);
 
-// 1.2: the examples of RFC 9000, appendix A.1, and every length for a value.
+// The examples of RFC 9000, appendix A.1, and every length for a value.
+// spec: 1.2
 #[test]
 fn integers() {
     let table: &[(&[u8], u64)] = &[

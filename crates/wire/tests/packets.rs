@@ -43,7 +43,8 @@ fn syn(cookie: &'static [u8]) -> Syn<'static> {
     }
 }
 
-// 2.1, 2.2, 2.6: all first bytes.
+// All first bytes.
+// spec: 2.1, 2.2, 2.6
 #[test]
 fn first_bytes() {
     for first in 0..=255_u8 {
@@ -63,7 +64,8 @@ fn first_bytes() {
     }
 }
 
-// 2.8: the data header; 2.10 and 3.5: the least lengths.
+// The data header, and the least lengths.
+// spec: 2.8, 2.10, 3.5
 #[test]
 fn layout_of_data() {
     let header = DataHeader { destination: A, number: 0x01_0203_0405_0607, phase: true };
@@ -174,7 +176,8 @@ fn layout_of_syn_ack() {
     assert_eq!(Packet::parse(&other, SEALED), Err(Malformed::Version(Version(2))));
 }
 
-// 5.3, 2.7 and 5.3.7: a data packet may follow, for the same session, and nothing else.
+// A data packet may follow, for the same session, and nothing else.
+// spec: 2.7, 5.3.7
 #[test]
 fn layout_of_ack() {
     for profile in [SEALED, PLAIN] {

@@ -1,0 +1,160 @@
+//! When a connection wants to be called, and whom it calls then.
+//! Each part knows its own deadline; here they are put together.
+
+use rudp_base::Instant;
+use rudp_wire::code::Code;
+
+use super::Connection;
+use super::receive::tell;
+use crate::event::Ended;
+use crate::handshake::Failure;
+use crate::recovery::TimeoutOutcome;
+
+/// For so many probe timeouts nothing has to happen before memory that is kept for speed is given
+/// back.
+const REST: u32 = 8;
+
+impl Connection {
+    /// When [`on_timeout`](Self::on_timeout) is to be called.
+    pub(crate) fn timeout(&mut self, now: Instant) -> Option<Instant> {
+        if self.is_forgotten {
+            return None;
+        }
+        if self.closing.is_over() {
+            let deadlines = [self.closing.next(), self.closing.forget_at()];
+            return deadlines.into_iter().flatten().chain(self.awaits()).min();
+        }
+        // What is due by now and done by sending is not waited for: it is sent next.
+        let later = |deadline: &Instant| *deadline > now;
+        let deadlines = [
+            self.recovery.timeout(),
+            self.acks.deadline().filter(later),
+            self.keys.timeout(),
+            self.path.timeout(),
+            self.messages.timeout(),
+            self.closing.finishing(),
+            self.expiry(),
+            self.keep_alive(),
+            self.rest_at,
+            self.confirmation.as_ref().map(|confirmation| confirmation.1),
+            self.pacing(now),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// When the program's close has to have an outcome, if it has none.
+    fn awaits(&self) -> Option<Instant> {
+        self.awaits_outcome.filter(|_| self.outcome.is_none())
+    }
+
+    fn expiry(&self) -> Option<Instant> {
+        self.idle.expiry(self.idle_timeout, self.recovery.probe_timeout())
+    }
+
+    fn keep_alive(&self) -> Option<Instant> {
+        // Something in flight is a question already.
+        let is_quiet = self.recovery.bytes_in_flight() == 0 && !self.wants_ping;
+        self.idle.keep_alive(self.config.keep_alive, self.idle_timeout).filter(|_| is_quiet)
+    }
+
+    /// When the pacer lets the next packets leave, if it alone keeps them.
+    fn pacing(&mut self, now: Instant) -> Option<Instant> {
+        let size = u64::from(self.size());
+        let fits = self.recovery.bytes_in_flight() + size <= self.controller.window();
+        if !fits || self.probes > 0 || !self.wants_data() {
+            return None;
+        }
+        let rate = self.controller.pacing_rate()?;
+        if self.pacer.budget(now, Some(rate), size) >= size {
+            // They may leave now, and will.
+            return None;
+        }
+        Some(self.pacer.next(now, rate, size, u64::MAX))
+    }
+
+    /// Does what is due.
+    pub(crate) fn on_timeout(&mut self, now: Instant) {
+        let is_due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        if self.is_forgotten {
+            return;
+        }
+        if self.closing.is_over() {
+            if self.closing.on_timeout(now, self.recovery.probe_timeout()) {
+                self.repeat_receipts();
+            }
+            if is_due(self.awaits()) {
+                self.decide(now);
+            }
+            if is_due(self.closing.forget_at()) {
+                self.forget(now);
+            }
+            return;
+        }
+        let is_unconfirmed =
+            self.confirmation.as_ref().is_some_and(|confirmation| confirmation.1 <= now);
+        if is_unconfirmed {
+            // 5.3.5: the server's answer came, and nothing behind it.
+            return self.lose(now, Ended::Failed(Failure::Timeout { answered: true }));
+        }
+        if is_due(self.expiry()) {
+            return self.lose(now, Ended::Silent);
+        }
+        if is_due(self.rest_at) {
+            self.rest_at = None;
+            self.rest();
+        }
+        self.keys.on_timeout(now);
+        let pto = self.recovery.probe_timeout();
+        self.path.on_timeout(now, pto);
+        self.messages.on_timeout(now);
+        self.on_recovery_timeout(now);
+        // After recovery, which may find that nothing is in flight any more.
+        if is_due(self.keep_alive()) {
+            self.wants_ping = true;
+        }
+        if is_due(self.closing.finishing()) {
+            self.go_on_closing(now);
+        }
+    }
+
+    fn on_recovery_timeout(&mut self, now: Instant) {
+        let Self { recovery, controller, streams, messages, acks, frequency, .. } = self;
+        let mut fates = |fate, token| tell(streams, messages, acks, frequency, fate, token);
+        let mut outcome = recovery.on_timeout(now, &mut **controller, &mut fates);
+        if matches!(outcome, TimeoutOutcome::Lost { .. }) {
+            // One thing is done per call, and a probe may be due as well.
+            outcome = recovery.on_timeout(now, &mut **controller, &mut fates);
+        }
+        match outcome {
+            TimeoutOutcome::Nothing | TimeoutOutcome::Lost { .. } => {}
+            TimeoutOutcome::Probe { .. } => {
+                // RFC 9002, 6.2.4: two, in case one is lost. Each carries something that is missed,
+                // if nothing new waits.
+                self.probes = 2;
+                for _ in 0..2 {
+                    recovery.give_back_oldest(&mut fates);
+                }
+            }
+            TimeoutOutcome::GiveUp => self.lose(now, Ended::Silent),
+        }
+    }
+
+    /// Nothing has happened for a while: memory that is kept for speed is given back.
+    fn rest(&mut self) {
+        if self.recovery.bytes_in_flight() == 0 {
+            self.keys.shrink();
+            self.streams.release_memory();
+        }
+    }
+
+    /// Something happened: rest is put off.
+    pub(super) fn stir(&mut self, now: Instant) {
+        self.rest_at = Some(now + self.recovery.probe_timeout().saturating_mul(REST));
+    }
+
+    /// No packet can be sealed any more (docs/PROTOCOL.md, 2.9 and 6.5).
+    pub(super) fn wear_out(&mut self, now: Instant) {
+        let detail = "no more packets can be sealed";
+        self.lose(now, Ended::Error { code: Code::KEYS_EXHAUSTED, detail });
+    }
+}

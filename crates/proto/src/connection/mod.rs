@@ -1,0 +1,425 @@
+//! [`Connection`]: one session from the end of its handshake to its own end, as a list of parts.
+//! What the parts do is their own; here is what they have to know of each other.
+
+mod closing;
+mod deadlines;
+mod ending;
+mod frequency;
+mod numbers;
+mod program;
+mod receive;
+mod transmit;
+
+use core::fmt;
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use rudp_base::{Instant, PublicRng, SecretRng, Seed};
+use rudp_wire::packet::{ConnectionId, Profile};
+use rudp_wire::parameters::Parameters;
+
+use self::closing::Closing;
+use self::frequency::Frequency;
+use self::numbers::Numbers;
+pub use self::program::{
+    Fail, Message, MessageFate, Read, ReceiptState, ReceivedMode, SendMode, Stats,
+};
+use crate::acks::{self, Acks};
+use crate::config::{Config, Congestion, MIN_PACKET_SIZE};
+use crate::congestion::{Controller, Cubic, Fixed};
+use crate::crypto::{Crypto, PublicKey};
+use crate::event::{Ended, EventKind, Outcome};
+use crate::handshake::{self, Arrival, Begun, Opened};
+use crate::idle::{self, Idle};
+use crate::keys::Keys;
+use crate::memory::Memory;
+use crate::messages::{self, Messages, WindowSize};
+use crate::pacer::Pacer;
+use crate::path::{Address, Path};
+use crate::recovery::{self, GRANULARITY, Recovery};
+use crate::streams::{self, Side, StreamEvent, Streams};
+use crate::token::Token;
+
+/// What all connections of an endpoint share while they are called.
+pub(crate) struct Resources {
+    pub(crate) crypto: Arc<dyn Crypto>,
+    pub(crate) public: PublicRng,
+    pub(crate) secret: SecretRng,
+    pub(crate) memory: Memory,
+    /// Frames on their way in or out.
+    scratch: Vec<u8>,
+    /// Frames of a packet that was opened where its data seemed to belong.
+    landed: Vec<u8>,
+    tokens: Vec<Token>,
+}
+
+impl Resources {
+    pub(crate) fn new(crypto: Arc<dyn Crypto>, seed: &Seed, memory: u64) -> Self {
+        Self {
+            crypto,
+            public: seed.public_stream("endpoint"),
+            secret: seed.secret_stream("endpoint"),
+            memory: Memory::new(memory),
+            scratch: vec![0; 1 << 16],
+            landed: Vec::new(),
+            tokens: Vec::new(),
+        }
+    }
+
+    pub(crate) fn handshake(&mut self) -> handshake::Context<'_> {
+        handshake::Context {
+            crypto: &*self.crypto,
+            secret: &mut self.secret,
+            public: &mut self.public,
+        }
+    }
+}
+
+/// Where a connection comes from.
+pub(crate) enum Origin {
+    /// A client's attempt was answered.
+    Opened(Opened),
+    /// A server got an ACK, which came in this way.
+    Begun(Begun, Arrival),
+}
+
+/// One session.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub(crate) struct Connection {
+    is_client: bool,
+    profile: Profile,
+    local_id: ConnectionId,
+    remote_id: ConnectionId,
+    config: Arc<Config>,
+    peer_key: Option<PublicKey>,
+    /// What the peer answers with if it has forgotten this session (docs/PROTOCOL.md, 10.1).
+    reset_token: Option<[u8; 16]>,
+    /// The ACK with which a client begins its datagrams (docs/PROTOCOL.md, 5.3.5), and until when the
+    /// server has to answer.
+    confirmation: Option<(Box<[u8]>, Instant)>,
+    packet_size: u16,
+    /// The bits of headers that mean nothing (docs/PROTOCOL.md, 2.8).
+    grease: u8,
+    keys: Keys,
+    numbers: Numbers,
+    recovery: Recovery,
+    controller: Box<dyn Controller>,
+    pacer: Pacer,
+    acks: Acks,
+    frequency: Frequency,
+    idle: Idle,
+    idle_timeout: Option<Duration>,
+    /// When memory that is kept for speed is given back, if nothing happens.
+    rest_at: Option<Instant>,
+    path: Path,
+    streams: Streams,
+    messages: Messages,
+    closing: Closing,
+    /// There are more receipts than fit into CLOSE.
+    are_receipts_apart: bool,
+    /// A PING is to be sent.
+    wants_ping: bool,
+    /// So many packets are to be sent whatever the controller says (RFC 9002, 6.2.4).
+    probes: u8,
+    ended: Option<Ended>,
+    outcome: Option<Outcome>,
+    /// The program has asked for an outcome, until when.
+    awaits_outcome: Option<Instant>,
+    is_forgotten: bool,
+    /// What of the endpoint's memory is promised to this session.
+    promised: u64,
+    events: VecDeque<EventKind>,
+    counters: Counters,
+}
+
+/// What is counted here and by no part.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counters {
+    packets_sent: u64,
+    bytes_sent: u64,
+    packets_received: u64,
+    bytes_received: u64,
+    acks_sent: u64,
+    duplicates: u64,
+    refused: u64,
+}
+
+impl Connection {
+    /// The session begins.
+    pub(crate) fn new(
+        now: Instant,
+        cx: &mut Resources,
+        origin: Origin,
+        config: Arc<Config>,
+    ) -> Self {
+        let Start { is_client, local_id, remote_id, peer_key, parameters, rtt, .. } =
+            origin.start();
+        let profile = cx.crypto.profile();
+        let crypto = Arc::clone(&cx.crypto);
+        let recovery = new_recovery(now, &config, &parameters, rtt);
+        let (path, keys, confirmation, reset_token) = match origin {
+            Origin::Opened(opened) => {
+                let peer = Address { remote: opened.remote, local: opened.local };
+                let keys = Keys::client(crypto, opened.suite, opened.secrets);
+                let confirmation = Some((opened.ack, opened.deadline));
+                (Path::fixed(peer), keys, confirmation, opened.reset_token)
+            }
+            Origin::Begun(begun, arrival) => {
+                let peer = Address { remote: arrival.remote, local: arrival.local };
+                let path = match (profile, begun.is_proven) {
+                    (Profile::Plain, _) => Path::fixed(peer),
+                    (Profile::Sealed, true) => Path::roaming(peer),
+                    (Profile::Sealed, false) => {
+                        Path::unproven(now, recovery.probe_timeout(), peer, arrival.len as u64)
+                    }
+                };
+                let keys = Keys::server(crypto, begun.suite, begun.secrets);
+                (path, keys, None, begun.parameters.reset_token)
+            }
+        };
+        let most = u16::try_from(parameters.max_datagram_size).unwrap_or(u16::MAX);
+        let packet_size = config.packet_size.min(most);
+        let promised = config.session_window + config.message_window;
+        cx.memory.promise(promised);
+        let mut connection = Self {
+            is_client,
+            profile,
+            local_id,
+            remote_id,
+            peer_key,
+            reset_token: reset_token.filter(|_| profile == Profile::Sealed),
+            confirmation,
+            packet_size,
+            grease: u8::try_from(cx.public.below(16)).unwrap_or(0),
+            keys,
+            numbers: Numbers::new(&mut cx.public),
+            recovery,
+            controller: new_controller(&config, packet_size),
+            pacer: Pacer::new(u64::from(packet_size)),
+            acks: new_acks(&config),
+            frequency: new_frequency(&config, &parameters),
+            idle: Idle::new(now),
+            idle_timeout: new_idle_timeout(&config, &parameters),
+            rest_at: None,
+            path,
+            streams: new_streams(is_client, &config, &parameters),
+            messages: new_messages(&config, &parameters),
+            closing: Closing::default(),
+            are_receipts_apart: false,
+            // A client's first packet has to be answered (docs/PROTOCOL.md, 5.3.5).
+            wants_ping: is_client,
+            probes: 0,
+            ended: None,
+            outcome: None,
+            awaits_outcome: None,
+            is_forgotten: false,
+            promised,
+            events: VecDeque::new(),
+            counters: Counters::default(),
+            config,
+        };
+        connection.set_packet_size(packet_size);
+        connection
+    }
+
+    /// A datagram was larger than the interface or the path takes. Says whether packets, which were
+    /// as large, are smaller from now on.
+    pub(crate) fn on_too_big(&mut self, transmit: &rudp_base::Transmit) -> bool {
+        let is_own = transmit.remote == self.path.address().remote
+            && transmit.stride > usize::from(MIN_PACKET_SIZE)
+            && transmit.stride <= usize::from(self.packet_size);
+        if is_own {
+            self.set_packet_size(MIN_PACKET_SIZE);
+        }
+        is_own
+    }
+
+    /// Packets have `size` bytes from now on, of which frames have what is left.
+    fn set_packet_size(&mut self, size: u16) {
+        self.packet_size = size;
+        self.messages.set_packet_room(usize::from(size).saturating_sub(self.overhead()));
+    }
+
+    pub(crate) fn local_id(&self) -> ConnectionId {
+        self.local_id
+    }
+
+    pub(crate) fn remote_id(&self) -> ConnectionId {
+        self.remote_id
+    }
+
+    /// What of the endpoint's memory this session was promised.
+    pub(crate) fn promised(&self) -> u64 {
+        self.promised
+    }
+
+    #[cfg(test)]
+    pub(crate) fn keys(&mut self) -> &mut Keys {
+        &mut self.keys
+    }
+
+    /// Whether nothing is sent or expected any more.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.is_forgotten
+    }
+
+    /// How long the peer's acknowledgements are expected to wait.
+    #[cfg(test)]
+    pub(crate) fn ack_delay(&self) -> Duration {
+        self.recovery.max_ack_delay()
+    }
+
+    /// Nothing may be sent to the peer's address.
+    #[cfg(test)]
+    pub(crate) fn forbid(&mut self) {
+        let peer = self.path.address();
+        self.path = Path::unproven(Instant::ZERO, Duration::ZERO, peer, 0);
+    }
+
+    /// Leaves numbers for one packet.
+    #[cfg(test)]
+    pub(crate) fn wear(&mut self) {
+        self.numbers = Numbers::late(rudp_wire::packet::MAX_PACKET_NUMBER - 1);
+    }
+
+    /// The next thing that the program should hear of.
+    pub(crate) fn poll_event(&mut self) -> Option<EventKind> {
+        if let Some(event) = self.events.pop_front() {
+            return Some(event);
+        }
+        while let Some(event) = self.streams.poll_event() {
+            return Some(match event {
+                StreamEvent::Opened => EventKind::Opened,
+                StreamEvent::MayOpen(direction) => EventKind::MayOpen { direction },
+                StreamEvent::Readable(stream) => EventKind::Readable { stream },
+                StreamEvent::Writable(stream) | StreamEvent::Stopped(stream, _) => {
+                    EventKind::Writable { stream }
+                }
+                StreamEvent::ReceiptChanged(stream) => EventKind::Receipt { stream },
+                StreamEvent::Finished(_) => continue,
+            });
+        }
+        self.messages.poll_event().map(|event| match event {
+            messages::Event::Readable => EventKind::MessageReadable,
+            messages::Event::Writable => EventKind::MessageWritable,
+            messages::Event::FateChanged(message) => EventKind::MessageFate { message },
+        })
+    }
+}
+
+/// What both kinds of origin have.
+struct Start {
+    is_client: bool,
+    local_id: ConnectionId,
+    remote_id: ConnectionId,
+    peer_key: Option<PublicKey>,
+    parameters: Parameters,
+    rtt: Option<Duration>,
+}
+
+impl Origin {
+    fn start(&self) -> Start {
+        match self {
+            Self::Opened(opened) => Start {
+                is_client: true,
+                local_id: opened.client_id,
+                remote_id: opened.server_id,
+                peer_key: opened.server_key,
+                parameters: opened.parameters,
+                rtt: opened.rtt,
+            },
+            Self::Begun(begun, _) => Start {
+                is_client: false,
+                local_id: begun.server_id,
+                remote_id: begun.client_id,
+                peer_key: begun.client_key,
+                parameters: begun.parameters,
+                rtt: begun.rtt,
+            },
+        }
+    }
+}
+
+fn new_recovery(
+    now: Instant,
+    config: &Config,
+    peer: &Parameters,
+    rtt: Option<Duration>,
+) -> Recovery {
+    let mut recovery = Recovery::new(recovery::Config {
+        min_probe_timeout: config.min_rto.max(GRANULARITY),
+        max_probe_timeout: config.max_rto,
+        max_probes: config.max_tries,
+        ..recovery::Config::default()
+    });
+    recovery.set_max_ack_delay(Duration::from_micros(peer.max_ack_delay));
+    if let Some(rtt) = rtt {
+        recovery.on_handshake_rtt(now, rtt);
+    }
+    recovery
+}
+
+fn new_controller(config: &Config, packet_size: u16) -> Box<dyn Controller> {
+    let size = u32::from(packet_size);
+    match config.congestion {
+        Congestion::Cubic => Box::new(Cubic::new(size)),
+        Congestion::Fixed(rate) => Box::new(Fixed::new(rate, size)),
+    }
+}
+
+fn new_acks(config: &Config) -> Acks {
+    let own = config.parameters(None);
+    Acks::new(acks::Config {
+        max_ack_delay: Duration::from_micros(own.max_ack_delay),
+        min_ack_delay: Duration::from_micros(own.min_ack_delay),
+        reads_marks: true,
+    })
+}
+
+fn new_frequency(config: &Config, peer: &Parameters) -> Frequency {
+    let delay = config.max_ack_delay.max(Duration::from_micros(peer.min_ack_delay));
+    Frequency::new(config.ack_tolerance, delay)
+}
+
+fn new_idle_timeout(config: &Config, peer: &Parameters) -> Option<Duration> {
+    idle::timeout_of(config.parameters(None).max_idle_timeout, peer.max_idle_timeout)
+}
+
+fn new_streams(is_client: bool, config: &Config, peer: &Parameters) -> Streams {
+    let side = if is_client { Side::Client } else { Side::Server };
+    let local = config.parameters(None);
+    let mut streams = Streams::new(
+        side,
+        streams::Config {
+            max_window: config.max_session_window,
+            max_stream_window: config.max_stream_window,
+            send_buffer: config.send_buffer,
+            stream_send_buffer: config.send_buffer,
+            ..streams::Config::new(local, config.max_session_window)
+        },
+    );
+    streams.set_peer_limits(peer);
+    streams
+}
+
+fn new_messages(config: &Config, peer: &Parameters) -> Messages {
+    let mut messages = Messages::new(messages::Config {
+        window: WindowSize::Fixed(config.message_window),
+        max_message_size: config.max_message_size,
+        send_buffer: config.send_buffer,
+        ..messages::Config::default()
+    });
+    messages.set_peer_limits(peer);
+    messages
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("is_client", &self.is_client)
+            .field("local_id", &self.local_id)
+            .field("remote_id", &self.remote_id)
+            .finish_non_exhaustive()
+    }
+}

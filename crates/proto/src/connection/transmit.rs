@@ -1,0 +1,308 @@
+//! What a connection sends: which frames go into the next packets, and whether they may leave.
+//! Each part writes its own frames; here is only the order.
+
+use rudp_base::{Ecn, Instant, PublicRng, Transmit};
+use rudp_wire::frame::{Control, Frame};
+use rudp_wire::packet::DataHeader;
+
+use super::{Connection, Resources};
+use crate::keys::Allowance;
+use crate::packet::Draft;
+use crate::path::Probe;
+use crate::recovery::Sent;
+use crate::streams::Growth;
+use crate::token::Token;
+
+/// The most bytes of one batch (docs/PROTOCOL.md, 8.4): a burst that leaves the host at once.
+const MAX_BATCH: usize = 64 << 10;
+/// The most datagrams of one batch: what GSO takes.
+const MAX_SEGMENTS: usize = 64;
+/// The largest packet to an address that is not proven (docs/PROTOCOL.md, 9.3.2).
+const UNPROVEN_SIZE: u16 = 1_200;
+/// The frames of a packet with `PATH_CHALLENGE` or `PATH_RESPONSE`.
+const PROBE_FRAMES: usize = 9;
+
+/// What may leave now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Permit {
+    /// Everything.
+    All,
+    /// Everything, whatever congestion control and pacing say.
+    Probe,
+    /// Acknowledgements.
+    AckOnly,
+}
+
+/// How many of the `room` bytes for frames an ACK may have where other frames follow: 256 ranges fit
+/// (docs/PROTOCOL.md, 7.3.1), and those do as well.
+fn ack_room(room: usize) -> usize {
+    room - room / 4
+}
+
+impl Connection {
+    /// Writes the next batch into `buffer`.
+    pub(crate) fn poll_transmit(
+        &mut self,
+        now: Instant,
+        cx: &mut Resources,
+        buffer: &mut [u8],
+    ) -> Option<Transmit> {
+        if self.is_forgotten {
+            return None;
+        }
+        if self.closing.is_over() {
+            let receipts = self.receipts_packet(now, cx, buffer);
+            return receipts.or_else(|| self.closing_packet(now, cx, buffer));
+        }
+        if let Some(transmit) = self.path_packet(now, cx, buffer) {
+            return Some(transmit);
+        }
+        self.batch(now, cx, buffer)
+    }
+
+    /// The size of the next packets.
+    pub(super) fn size(&self) -> u16 {
+        if self.path.is_proven() { self.packet_size } else { self.packet_size.min(UNPROVEN_SIZE) }
+    }
+
+    /// Datagrams of one size, the last of which may be shorter.
+    fn batch(&mut self, now: Instant, cx: &mut Resources, buffer: &mut [u8]) -> Option<Transmit> {
+        let size = usize::from(self.size());
+        let limit = buffer.len().min(MAX_BATCH.max(size));
+        // A batch has one mark, so that this is asked for all of it at once.
+        let is_ect0 = self.recovery.can_set_ect();
+        let (mut len, mut stride) = (0, 0);
+        for _ in 0..MAX_SEGMENTS {
+            if len + size > limit {
+                break;
+            }
+            let Some(permit) = self.permit(now, len == 0) else { break };
+            let slot = buffer.get_mut(len..len + size)?;
+            let datagram = self.datagram(now, cx, (permit, is_ect0), slot);
+            if datagram == 0 {
+                break;
+            }
+            len += datagram;
+            stride = stride.max(datagram);
+            // One that is not full ends the batch: only the last may be shorter.
+            if datagram < size || self.is_forgotten {
+                break;
+            }
+        }
+        (len > 0).then(|| self.transmit(len, stride, is_ect0))
+    }
+
+    pub(super) fn transmit(&self, len: usize, stride: usize, is_ect0: bool) -> Transmit {
+        let ecn = is_ect0.then_some(Ecn::Ect0);
+        let address = self.path.address();
+        Transmit { remote: address.remote, local: address.local, ecn, len, stride }
+    }
+
+    /// What may leave now, if anything wants to.
+    fn permit(&mut self, now: Instant, is_first: bool) -> Option<Permit> {
+        let size = u64::from(self.size());
+        let allowance = self.keys.allowance();
+        if self.path.budget() < size || allowance == Allowance::Nothing {
+            return None;
+        }
+        // Acknowledgements ride with data, and go alone only at the start of a batch.
+        let is_ack_due = is_first && self.acks.is_due(now);
+        let alone = is_ack_due.then_some(Permit::AckOnly);
+        if allowance == Allowance::Essential {
+            return alone;
+        }
+        if self.probes > 0 {
+            return Some(Permit::Probe);
+        }
+        if !self.wants_data() {
+            self.recovery.on_app_limited();
+            return alone;
+        }
+        let fits = self.recovery.bytes_in_flight() + size <= self.controller.window();
+        let rate = self.controller.pacing_rate();
+        if fits && self.pacer.budget(now, rate, size) >= size { Some(Permit::All) } else { alone }
+    }
+
+    /// Whether anything but acknowledgements is to be sent.
+    pub(super) fn wants_data(&self) -> bool {
+        self.wants_ping || self.streams.wants() || self.messages.wants() || self.frequency.wants()
+    }
+
+    /// Writes one datagram, and gives its length, which is 0 if there is nothing to send.
+    fn datagram(
+        &mut self,
+        now: Instant,
+        cx: &mut Resources,
+        (permit, is_ect0): (Permit, bool),
+        buffer: &mut [u8],
+    ) -> usize {
+        let Resources { scratch, tokens, memory, public, .. } = cx;
+        let Some(room) = buffer.len().checked_sub(self.overhead()) else { return 0 };
+        let Some(frames) = scratch.get_mut(..room) else { return 0 };
+        let mut draft = Draft::new(frames, tokens);
+        // Only with news: a packet with nothing but data is the one that its receiver can predict.
+        if self.acks.is_pending() || self.acks.is_due(now) {
+            self.acks.write(now, &mut draft, ack_room(room));
+        }
+        if permit == Permit::AckOnly {
+            // 7.3.1: a PING is in flight, and has to fit there.
+            let fits = self.recovery.bytes_in_flight() < self.controller.window();
+            if fits && self.acks.wants_ping() {
+                draft.push(&Frame::Ping);
+            }
+        } else {
+            let mut free = memory.free();
+            let before = free;
+            self.write_frames(now, &mut free, &mut draft);
+            self.promised += before - free;
+            memory.promise(before - free);
+            let needs_ping = self.wants_ping || permit == Permit::Probe;
+            if needs_ping && !draft.is_ack_eliciting() {
+                draft.push(&Frame::Ping);
+            }
+        }
+        if draft.is_empty() {
+            return 0;
+        }
+        // Where nothing fits behind the ACK, such as a datagram as large as a packet, it goes alone.
+        let is_ack_eliciting = draft.is_ack_eliciting();
+        let len = self.seal(public, draft, buffer);
+        if permit == Permit::Probe && is_ack_eliciting {
+            self.probes = self.probes.saturating_sub(1);
+        }
+        self.on_sent(now, (is_ack_eliciting, is_ect0), len, tokens);
+        len
+    }
+
+    /// Bytes of a datagram that are not frames.
+    pub(super) fn overhead(&self) -> usize {
+        self.prefix() + DataHeader::LEN + self.profile.data_trailer()
+    }
+
+    /// Bytes of the ACK with which a client's datagrams begin.
+    pub(super) fn prefix(&self) -> usize {
+        self.confirmation.as_ref().map_or(0, |confirmation| confirmation.0.len())
+    }
+
+    /// Puts into the draft what there is.
+    fn write_frames(&mut self, now: Instant, grant: &mut u64, draft: &mut Draft<'_>) {
+        if self.frequency.wants() {
+            self.frequency.write(draft);
+            self.heed_frequency();
+        }
+        self.messages.write_frames(now, draft);
+        let rtt = self.recovery.rtt().smoothed;
+        self.streams.write_frames(&mut Growth { now, rtt, grant }, draft);
+    }
+
+    /// Seals the draft into `buffer`, behind the ACK if there has to be one, and gives the
+    /// datagram's length; 0 if there is nothing to seal, or no number for it.
+    pub(super) fn seal(
+        &mut self,
+        public: &mut PublicRng,
+        mut draft: Draft<'_>,
+        buffer: &mut [u8],
+    ) -> usize {
+        let (prefix, frames) = (self.prefix(), draft.len());
+        let len = prefix + DataHeader::LEN + frames + self.profile.data_trailer();
+        let (Some(number), Some(datagram)) = (self.numbers.next(), buffer.get_mut(..len)) else {
+            return 0;
+        };
+        let phase = self.keys.next_phase_bit();
+        let header = DataHeader { destination: self.remote_id, number, phase };
+        let Ok(header) = header.bytes(self.grease) else { return 0 };
+        if frames == 0 {
+            return 0;
+        }
+        let (ack, packet) = datagram.split_at_mut(prefix);
+        if let Some((confirmation, _)) = &self.confirmation {
+            ack.copy_from_slice(confirmation);
+        }
+        let (head, sealed) = packet.split_at_mut(DataHeader::LEN);
+        head.copy_from_slice(&header);
+        let Self { keys, streams, .. } = self;
+        let mut is_sealed = false;
+        if let (written, Some(tail)) = draft.parts() {
+            let sealed = &mut *sealed;
+            is_sealed = streams
+                .with_prefixed(tail.stream, tail.offset, tail.len, written, |frames| {
+                    keys.seal(number, &header, frames, sealed);
+                })
+                .is_some();
+        }
+        if !is_sealed {
+            draft.take_tail(|tail, slot| {
+                streams.copy_out(tail.stream, tail.offset, slot);
+            });
+            keys.seal(number, &header, draft.parts().0, sealed);
+        }
+        self.numbers.take(public);
+        len
+    }
+
+    /// A packet leaves.
+    pub(super) fn on_sent(
+        &mut self,
+        now: Instant,
+        (is_ack_eliciting, is_ect0): (bool, bool),
+        len: usize,
+        tokens: &mut Vec<Token>,
+    ) {
+        let Some(number) = self.numbers.last().filter(|_| len > 0) else { return };
+        let bytes = u16::try_from(len).unwrap_or(u16::MAX);
+        let sent = Sent { number, bytes, is_ack_eliciting, is_ect0, is_size_probe: false };
+        self.recovery.on_sent(now, sent, tokens, &mut *self.controller);
+        if is_ack_eliciting {
+            self.idle.on_sent(now);
+            self.pacer.on_sent(len as u64);
+            self.wants_ping = false;
+        } else {
+            self.counters.acks_sent += 1;
+        }
+        self.path.on_sent(len as u64);
+        self.stir(now);
+        self.on_left(now, len);
+    }
+
+    /// A packet of any kind has left, which may have been the last one that can be sealed.
+    pub(super) fn on_left(&mut self, now: Instant, len: usize) {
+        self.counters.packets_sent += 1;
+        self.counters.bytes_sent += len as u64;
+        if self.keys.allowance() == Allowance::Nothing || self.numbers.next().is_none() {
+            self.wear_out(now);
+        }
+    }
+
+    /// A packet that proves an address (docs/PROTOCOL.md, 9.3.1).
+    fn path_packet(
+        &mut self,
+        now: Instant,
+        cx: &mut Resources,
+        buffer: &mut [u8],
+    ) -> Option<Transmit> {
+        let Resources { scratch, tokens, public, secret, .. } = cx;
+        let size = DataHeader::LEN + PROBE_FRAMES + self.profile.data_trailer();
+        // Worn keys seal no challenges (docs/PROTOCOL.md, 6.5).
+        if self.keys.allowance() != Allowance::All {
+            return None;
+        }
+        let (to, probe) = self.path.poll_probe(size as u64, secret)?;
+        let control = match probe {
+            Probe::Challenge(bytes) => Control::PathChallenge(bytes),
+            Probe::Response(bytes) => Control::PathResponse(bytes),
+        };
+        let mut draft = Draft::new(scratch.get_mut(..PROBE_FRAMES)?, tokens);
+        draft.push(&Frame::Control(control));
+        let len = self.seal(public, draft, buffer);
+        if len == 0 {
+            return None;
+        }
+        // It is counted by the path already, and its loss says nothing of the way to the peer.
+        let number = self.numbers.last()?;
+        let bytes = u16::try_from(len).unwrap_or(u16::MAX);
+        let sent = Sent { number, bytes, is_size_probe: true, ..Sent::default() };
+        self.recovery.on_sent(now, sent, tokens, &mut *self.controller);
+        self.on_left(now, len);
+        Some(Transmit { local: to.local, ..Transmit::single(to.remote, len) })
+    }
+}

@@ -1,0 +1,170 @@
+//! The endpoint as a [`Machine`]: whose turn it is, and what everybody is told.
+//! What datagrams mean is in `inputs`.
+
+use rudp_base::{Datagrams, Instant, Machine, Transmit};
+use rudp_wire::code::Code;
+
+use super::slot::Stage;
+use super::{Endpoint, EventKind};
+use crate::event::{Ended, Event};
+use crate::handshake::{Pending, Step};
+
+impl Machine for Endpoint {
+    type Event = Event;
+
+    fn handle(&mut self, now: Instant, datagrams: Datagrams<'_>) {
+        let Datagrams { remote, local, ecn, .. } = datagrams;
+        for datagram in datagrams.iter() {
+            self.on_datagram(now, remote, local, ecn, datagram);
+        }
+        self.settle(now);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if let Some(pending) = &mut self.pending {
+            pending.on_timeout(now);
+        }
+        while let Some(index) = self.timers.pop_due(now) {
+            let Some(slot) = self.slots.get_mut(index as usize) else { continue };
+            slot.scheduled = None;
+            match &mut slot.stage {
+                Stage::Asking(attempt, _) => {
+                    let step = attempt.on_timeout(now);
+                    self.on_step(now, index, step);
+                }
+                Stage::Live(connection) => connection.on_timeout(now),
+                Stage::Failed(_) => {}
+            }
+            self.touch(index);
+        }
+        self.settle(now);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
+        if let Some(answer) = self.answers.pop_front() {
+            let len = answer.datagram.len();
+            buffer.get_mut(..len)?.copy_from_slice(&answer.datagram);
+            return Some(Transmit { local: answer.local, ..Transmit::single(answer.remote, len) });
+        }
+        while let Some(index) = self.ready.pop_front() {
+            let Some(slot) = self.slots.get_mut(index as usize) else { continue };
+            let transmit = match &mut slot.stage {
+                Stage::Asking(attempt, _) => attempt
+                    .poll_transmit(now, buffer)
+                    .map(|len| Transmit::single(attempt.remote(), len)),
+                Stage::Live(connection) => connection.poll_transmit(now, &mut self.cx, buffer),
+                Stage::Failed(_) => None,
+            };
+            if transmit.is_some() {
+                // The others first; then it may have more.
+                self.ready.push_back(index);
+                // What was sent may have been the last of its kind: a message, or a packet.
+                self.touch(index);
+                self.settle(now);
+                return transmit;
+            }
+            slot.is_ready = false;
+        }
+        None
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let pending = self.pending.as_ref().and_then(Pending::timeout);
+        self.timers.first().into_iter().chain(pending).min()
+    }
+
+    fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+}
+
+impl Endpoint {
+    /// Something happened to a session: it is looked at when the input is done.
+    pub(super) fn touch(&mut self, index: u32) {
+        if let Some(slot) = self.slots.get_mut(index as usize)
+            && !slot.is_touched
+        {
+            slot.is_touched = true;
+            self.touched.push(index);
+        }
+    }
+
+    /// Looks at all sessions that something happened to: their events, their turn, their deadline.
+    pub(super) fn settle(&mut self, now: Instant) {
+        while let Some(index) = self.touched.pop() {
+            let Some(slot) = self.slots.get_mut(index as usize) else { continue };
+            slot.is_touched = false;
+            let mut is_over = slot.is_released && matches!(slot.stage, Stage::Failed(_));
+            if let Stage::Live(connection) = &mut slot.stage {
+                is_over = slot.is_released && connection.is_forgotten();
+                let session = crate::event::Handle { index, generation: slot.generation };
+                while let Some(kind) = connection.poll_event() {
+                    if !slot.is_released {
+                        self.events.push_back(Event { session, kind });
+                    }
+                }
+            }
+            if is_over {
+                self.remove(index);
+                continue;
+            }
+            if !slot.is_ready {
+                slot.is_ready = true;
+                self.ready.push_back(index);
+            }
+            self.arm(now, index);
+        }
+    }
+
+    fn arm(&mut self, now: Instant, index: u32) {
+        if let Some(slot) = self.slots.get_mut(index as usize) {
+            let due = slot.timeout(now);
+            self.timers.arm(index, &mut slot.scheduled, due);
+        }
+    }
+
+    /// Forgets a session.
+    fn remove(&mut self, index: u32) {
+        let Some(mut slot) = self.slots.try_remove(index as usize) else { return };
+        self.timers.disarm(index, &mut slot.scheduled);
+        match &slot.stage {
+            Stage::Live(connection) => {
+                self.ids.remove(connection.local_id(), Some(connection.remote_id()), index);
+                self.cx.memory.give_back(connection.promised());
+            }
+            Stage::Asking(attempt, _) => self.ids.remove(attempt.id(), None, index),
+            Stage::Failed(_) => {}
+        }
+        // A stale place in the queue of those that are ready is skipped, or used by a successor.
+        self.update_room();
+    }
+
+    /// A session that has not begun is of no interest any more.
+    pub(super) fn give_up(&mut self, index: u32) {
+        let Some(slot) = self.slots.get_mut(index as usize) else { return };
+        if let Stage::Asking(attempt, _) = &slot.stage {
+            self.ids.remove(attempt.id(), None, index);
+            let reason = String::new();
+            slot.stage = Stage::Failed(Ended::Local { code: Code::NO_ERROR, reason });
+            self.event(index, EventKind::Ended);
+            self.touch(index);
+        }
+    }
+
+    /// An attempt goes on, ends in a session, or fails.
+    pub(super) fn on_step(&mut self, now: Instant, index: u32, step: Step) {
+        match step {
+            Step::Waiting => {}
+            Step::Done(opened) => self.open(now, index, *opened),
+            Step::Failed(failure) => {
+                let Some(slot) = self.slots.get_mut(index as usize) else { return };
+                if let Stage::Asking(attempt, _) = &slot.stage {
+                    self.ids.remove(attempt.id(), None, index);
+                }
+                slot.stage = Stage::Failed(Ended::Failed(failure));
+                self.event(index, EventKind::Ended);
+            }
+        }
+        self.touch(index);
+    }
+}

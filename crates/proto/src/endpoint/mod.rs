@@ -1,0 +1,336 @@
+//! [`Endpoint`]: all sessions behind one socket, as one machine. Which session a datagram belongs
+//! to, and whose turn it is, is decided here; what happens in a session is the connection's.
+
+mod ids;
+mod inputs;
+mod machine;
+mod session;
+mod slot;
+#[cfg(test)]
+mod tests;
+mod timers;
+
+use core::fmt;
+use core::net::{IpAddr, SocketAddr};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use rudp_base::{Instant, Seed, SendError, Transmit};
+use rudp_wire::code::Code;
+use rudp_wire::packet::{ConnectionId, Profile};
+use slab::Slab;
+
+use self::ids::Ids;
+use self::slot::{Slot, Stage};
+use self::timers::Timers;
+use crate::config::{ClientKeys, Config, ConfigError, EndpointConfig, RetryMode, Services};
+use crate::connection::Resources;
+use crate::crypto::{Crypto, PublicKey};
+use crate::event::{Event, EventKind, Handle};
+use crate::handshake::{
+    self, Ask, Attempt, Cookies, IdPlan, Pending, Resets, Settings, Timing, VersionAnswers, When,
+};
+
+pub use self::session::{
+    Fail, Message, MessageFate, Read, ReceiptState, ReceivedMode, SendMode, Session, State, Stats,
+};
+
+/// The most answers to handshakes that wait to be sent; more are dropped, as a network would.
+const MAX_ANSWERS: usize = 1_024;
+
+/// Whom to connect to.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// The key that the server has to have; `None` takes any.
+    /// [`Session::peer_key`] tells afterwards which it was.
+    pub server_key: Option<PublicKey>,
+    /// The name of the service, of at most 255 bytes; empty for the only or first one.
+    pub service: String,
+    /// Settings of this session, instead of the endpoint's.
+    pub config: Option<Config>,
+}
+
+/// All sessions behind one socket.
+///
+/// It is a [`Machine`](rudp_base::Machine): whoever runs it gives it datagrams and the time, sends
+/// what it wants to send, and passes its events to a program. The program calls it in between.
+pub struct Endpoint {
+    config: EndpointConfig,
+    session: Arc<Config>,
+    cx: Resources,
+    plan: IdPlan,
+    ids: Ids,
+    slots: Slab<Slot>,
+    generation: u32,
+    timers: Timers,
+    /// Sessions that may have something to send, each once.
+    ready: VecDeque<u32>,
+    /// Sessions that something happened to since they were last settled.
+    touched: Vec<u32>,
+    events: VecDeque<Event>,
+    incoming: VecDeque<Handle>,
+    /// What a server has; a client that does not listen has none of it.
+    pending: Option<Pending>,
+    resets: Resets,
+    versions: VersionAnswers,
+    answers: VecDeque<Answer>,
+    is_shut_down: bool,
+}
+
+/// A datagram that answers one, outside of any session.
+#[derive(Debug)]
+struct Answer {
+    remote: SocketAddr,
+    local: Option<IpAddr>,
+    datagram: Box<[u8]>,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("config", &self.config)
+            .field("sessions", &self.slots.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Endpoint {
+    /// An endpoint without sessions, that does not listen.
+    ///
+    /// `seed` is where all its randomness comes from; nobody else may know it.
+    ///
+    /// # Errors
+    /// A setting is out of its range.
+    pub fn new(
+        config: EndpointConfig,
+        crypto: Arc<dyn Crypto>,
+        seed: &Seed,
+    ) -> Result<Self, ConfigError> {
+        config.check()?;
+        let plan = id_plan(&config);
+        let mut keys = seed.secret_stream("reset key");
+        let reset_key = config.reset_key.unwrap_or_else(|| keys.array());
+        Ok(Self {
+            plan,
+            ids: Ids::default(),
+            slots: Slab::new(),
+            generation: 0,
+            timers: Timers::default(),
+            ready: VecDeque::new(),
+            touched: Vec::new(),
+            events: VecDeque::new(),
+            incoming: VecDeque::new(),
+            pending: None,
+            resets: Resets::new(&*crypto, &reset_key, plan),
+            versions: VersionAnswers::new(crypto.profile()),
+            answers: VecDeque::new(),
+            is_shut_down: false,
+            cx: Resources::new(crypto, seed, config.memory),
+            session: Arc::new(config.session.clone()),
+            config,
+        })
+    }
+
+    /// Answers clients from now on.
+    pub fn listen(&mut self) {
+        if self.pending.is_some() {
+            return;
+        }
+        let cookie_key = self.config.cookie_key.unwrap_or_else(|| self.cx.secret.array());
+        let cookies =
+            Cookies::new(self.cx.crypto.token_key(&cookie_key), self.config.unix_seconds_at_zero);
+        let settings = Settings {
+            retry: match self.config.retry {
+                RetryMode::Always => When::Always,
+                RetryMode::UnderLoad => When::UnderLoad,
+                RetryMode::Never => When::Never,
+            },
+            load_unfinished: self.config.max_handshakes / 2,
+            max_unfinished: self.config.max_handshakes,
+            services: match &self.config.services {
+                Services::Any => handshake::Services::Any,
+                Services::Named(names) => handshake::Services::Named(names.clone()),
+            },
+            needs_client_key: !matches!(self.config.client_keys, ClientKeys::Any),
+            parameters: self.config.session.parameters(None),
+            ..Settings::default()
+        };
+        // The parameters follow from settings that were checked.
+        self.pending = Pending::new(self.cx.crypto.profile(), settings, cookies).ok();
+        self.update_room();
+    }
+
+    /// Begins a session. An event tells when it has begun, or why it has not.
+    ///
+    /// # Errors
+    /// A setting of the target is out of its range.
+    pub fn connect(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        target: Target,
+    ) -> Result<Handle, ConfigError> {
+        let config = target.config.unwrap_or_else(|| self.config.session.clone());
+        config.check()?;
+        let out_of_range = |setting, value: String, most: &str| ConfigError {
+            setting,
+            value,
+            least: "0".into(),
+            most: most.into(),
+        };
+        if target.server_key.is_some() && self.cx.crypto.profile() == Profile::Plain {
+            // No server could prove it (docs/PROTOCOL.md, 3.3).
+            let value = "set".to_owned();
+            let (least, most) = ("none".to_owned(), "none in the plain profile".to_owned());
+            return Err(ConfigError { setting: "server_key", value, least, most });
+        }
+        let ids = &self.ids;
+        let Some(id) = self.plan.choose(&mut self.cx.public, |id| ids.contains(id)) else {
+            return Err(out_of_range("sessions", self.slots.len().to_string(), "fewer"));
+        };
+        let ask = Ask {
+            remote,
+            server_key: target.server_key,
+            service: &target.service,
+            id,
+            parameters: config.parameters(self.client_reset_token(id)),
+            timing: Timing {
+                tries: config.handshake_tries,
+                timeout: config.handshake_timeout,
+                ..Timing::default()
+            },
+        };
+        let attempt = Attempt::new(now, &ask, &mut self.cx.handshake()).map_err(|_| {
+            out_of_range("service (length)", target.service.len().to_string(), "255")
+        })?;
+        let stage = Stage::Asking(Box::new(attempt), Arc::new(config));
+        let handle = self.insert(Slot::new(stage, target.service.into()));
+        self.ids.insert(id, handle.index);
+        self.touch(handle.index);
+        self.settle(now);
+        Ok(handle)
+    }
+
+    /// The next session that a client began, if there is one.
+    pub fn accept(&mut self) -> Option<Handle> {
+        while let Some(handle) = self.incoming.pop_front() {
+            if self.slot(handle).is_some() {
+                return Some(handle);
+            }
+        }
+        None
+    }
+
+    /// A session, to do something with, until it is released.
+    pub fn session(&mut self, now: Instant, handle: Handle) -> Option<Session<'_>> {
+        self.slot(handle)?;
+        Some(Session::new(self, now, handle))
+    }
+
+    /// The server ends: new clients are refused from now on, and all their sessions are closed with
+    /// `SERVER_SHUTDOWN`.
+    pub fn shutdown(&mut self, now: Instant) {
+        self.is_shut_down = true;
+        self.update_room();
+        for (index, slot) in &mut self.slots {
+            if let Stage::Live(connection) = &mut slot.stage
+                && !connection.is_client()
+            {
+                connection.abort(now, Code::SERVER_SHUTDOWN, "");
+                if let Ok(index) = u32::try_from(index)
+                    && !core::mem::replace(&mut slot.is_touched, true)
+                {
+                    self.touched.push(index);
+                }
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Whether no session has anything left to say or to wait for: the endpoint may be dropped, and
+    /// no peer will miss it.
+    pub fn is_idle(&self) -> bool {
+        self.answers.is_empty() && self.slots.iter().all(|(_, slot)| slot.is_silent())
+    }
+
+    /// How many sessions there are, those included that a program has not released.
+    pub fn sessions(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// What was sent did not leave: the driver says why. What was in it is lost as on the way, and
+    /// sent again; but packets that are too large for the path have to become smaller before.
+    pub fn on_send_error(&mut self, now: Instant, transmit: &Transmit, error: SendError) {
+        if error != SendError::TooBig {
+            return;
+        }
+        for (index, slot) in &mut self.slots {
+            if let Stage::Live(connection) = &mut slot.stage
+                && connection.on_too_big(transmit)
+                && let Ok(index) = u32::try_from(index)
+                && !core::mem::replace(&mut slot.is_touched, true)
+            {
+                self.touched.push(index);
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Why no other client is taken, if none is.
+    fn refusal(&self) -> Option<Code> {
+        let first = self.config.session.session_window + self.config.session.message_window;
+        let is_full = self.slots.len() >= self.config.max_sessions || self.cx.memory.free() < first;
+        match (self.is_shut_down, is_full) {
+            (true, _) => Some(Code::SERVER_SHUTDOWN),
+            (false, true) => Some(Code::BUSY),
+            (false, false) => None,
+        }
+    }
+
+    /// Refuses clients while there is no room for another session, and takes them again.
+    fn update_room(&mut self) {
+        let refusal = self.refusal();
+        if let Some(pending) = &mut self.pending {
+            pending.refuse_all(refusal);
+        }
+    }
+
+    fn client_reset_token(&self, id: ConnectionId) -> Option<[u8; 16]> {
+        let is_sealed = self.cx.crypto.profile() == Profile::Sealed;
+        is_sealed.then(|| self.resets.token(id))
+    }
+
+    fn insert(&mut self, mut slot: Slot) -> Handle {
+        self.generation = self.generation.wrapping_add(1);
+        slot.generation = self.generation;
+        let index = self.slots.insert(slot);
+        // `max_sessions` is at most 2^24, and a client's memory ends long before 2^32 sessions.
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        Handle { index, generation: self.generation }
+    }
+
+    fn slot(&self, handle: Handle) -> Option<&Slot> {
+        let slot = self.slots.get(handle.index as usize)?;
+        (slot.generation == handle.generation && !slot.is_released).then_some(slot)
+    }
+
+    fn push_answer(&mut self, answer: Answer) {
+        if self.answers.len() < MAX_ANSWERS {
+            self.answers.push_back(answer);
+        }
+    }
+
+    fn event(&mut self, index: u32, kind: EventKind) {
+        if let Some(slot) = self.slots.get(index as usize).filter(|slot| !slot.is_released) {
+            let session = Handle { index, generation: slot.generation };
+            self.events.push_back(Event { session, kind });
+        }
+    }
+}
+
+/// The ids that the settings leave free; they were checked.
+fn id_plan(config: &EndpointConfig) -> IdPlan {
+    let narrow = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+    let (shard, shards) = config.shard;
+    IdPlan::new(&config.id_prefix, narrow(shard), narrow(shards)).unwrap_or_default()
+}

@@ -1,0 +1,76 @@
+//! [`Slot`]: one session in the endpoint's table, from the first SYN until nobody needs it.
+//! The table itself, and the session's place in queues, are the endpoint's.
+
+use core::fmt;
+use std::sync::Arc;
+
+use rudp_base::Instant;
+
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::event::Ended;
+use crate::handshake::Attempt;
+
+/// How far a session has come.
+pub(super) enum Stage {
+    /// A client waits for the server's answer.
+    Asking(Box<Attempt>, Arc<Config>),
+    /// The session has begun.
+    Live(Box<Connection>),
+    /// It never began, and the program has not released it.
+    Failed(Ended),
+}
+
+/// One session.
+pub(super) struct Slot {
+    pub(super) generation: u32,
+    pub(super) stage: Stage,
+    /// The service it is for.
+    pub(super) service: Box<str>,
+    /// The program does not use it any more.
+    pub(super) is_released: bool,
+    /// It is in the queue of those that may have something to send.
+    pub(super) is_ready: bool,
+    /// It is in the list of those that something happened to.
+    pub(super) is_touched: bool,
+    /// Its place in the timers.
+    pub(super) scheduled: Option<Instant>,
+}
+
+impl Slot {
+    pub(super) fn new(stage: Stage, service: Box<str>) -> Self {
+        Self {
+            generation: 0,
+            stage,
+            service,
+            is_released: false,
+            is_ready: false,
+            is_touched: false,
+            scheduled: None,
+        }
+    }
+
+    /// When it wants to be called.
+    pub(super) fn timeout(&mut self, now: Instant) -> Option<Instant> {
+        match &mut self.stage {
+            Stage::Asking(attempt, _) => attempt.timeout(),
+            Stage::Live(connection) => connection.timeout(now),
+            Stage::Failed(_) => None,
+        }
+    }
+
+    /// Whether it has nothing to say and waits for nothing.
+    pub(super) fn is_silent(&self) -> bool {
+        match &self.stage {
+            Stage::Asking(..) => false,
+            Stage::Live(connection) => connection.is_forgotten(),
+            Stage::Failed(_) => true,
+        }
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}

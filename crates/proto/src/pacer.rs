@@ -1,0 +1,285 @@
+//! [`Pacer`]: a token bucket that spreads packets over time (docs/PROTOCOL.md, 8.4).
+//! The rate is the congestion controller's, the packets are the connection's.
+
+use core::time::Duration;
+
+use rudp_base::Instant;
+
+/// What may leave at once besides the least burst: the rate over this time. A timer that fired late
+/// may make up for as much.
+const BURST: Duration = Duration::from_millis(1);
+/// The largest batch in bytes.
+const BATCH: u64 = 64 * 1_024;
+/// The least burst, in packets.
+const LEAST_PACKETS: u64 = 2;
+/// The burst at the start, in packets (RFC 9002, 7.7).
+const START_PACKETS: u64 = 10;
+const NANOS: u128 = 1_000_000_000;
+
+/// The bucket. Rates are in bytes per second; credit is counted to the billionth of a byte, so that
+/// nothing is lost or gained however often it is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Pacer {
+    /// Bytes that may leave; below zero after probes, which leave whatever is here.
+    credit: i64,
+    /// Billionths of a byte besides.
+    fraction: u64,
+    /// What is left of the first burst, which does not expire.
+    start: u64,
+    /// When the credit was brought up to date.
+    updated_at: Option<Instant>,
+    /// When the timer should fire.
+    due: Option<Instant>,
+}
+
+impl Pacer {
+    /// A pacer for packets of `max_datagram_size` bytes, also after a change of path.
+    pub(crate) fn new(max_datagram_size: u64) -> Self {
+        let start = START_PACKETS * max_datagram_size;
+        Self { credit: signed(start), fraction: 0, start, updated_at: None, due: None }
+    }
+
+    /// How many bytes may leave at `now` as one batch. Without a rate nothing is known of the path
+    /// yet, and the window alone is the limit.
+    pub(crate) fn budget(
+        &mut self,
+        now: Instant,
+        rate: Option<u64>,
+        max_datagram_size: u64,
+    ) -> u64 {
+        let Some(rate) = rate else {
+            self.updated_at = Some(now);
+            return BATCH;
+        };
+        self.refill(now, rate, max_datagram_size);
+        u64::try_from(self.credit).unwrap_or(0).min(BATCH)
+    }
+
+    /// `bytes` have left.
+    pub(crate) fn on_sent(&mut self, bytes: u64) {
+        // Forced packets do not close the pacer for longer than a batch takes.
+        self.credit = self.credit.saturating_sub(signed(bytes)).max(-signed(BATCH));
+        self.start = self.start.saturating_sub(bytes);
+    }
+
+    /// When `wanted` bytes may leave, or so many of them that it is worth the timer: two packets,
+    /// and at high rates the burst or a whole batch. Call it behind [`budget`](Self::budget) of the
+    /// same instant, where that was not enough.
+    pub(crate) fn next(
+        &mut self,
+        now: Instant,
+        rate: u64,
+        max_datagram_size: u64,
+        wanted: u64,
+    ) -> Instant {
+        let worth =
+            burst(rate, max_datagram_size).min(BATCH.max(LEAST_PACKETS * max_datagram_size));
+        let missing = i128::from(wanted.min(worth)) - i128::from(self.credit);
+        let missing = u128::try_from(missing).unwrap_or(0) * NANOS;
+        let wait =
+            missing.saturating_sub(u128::from(self.fraction)).div_ceil(u128::from(rate.max(1)));
+        let due = now + Duration::from_nanos(u64::try_from(wait).unwrap_or(u64::MAX));
+        self.due = Some(due);
+        due
+    }
+
+    fn refill(&mut self, now: Instant, rate: u64, max_datagram_size: u64) {
+        let elapsed = now - self.updated_at.unwrap_or(now);
+        self.updated_at = Some(self.updated_at.map_or(now, |last| last.max(now)));
+        if elapsed.is_zero() {
+            return;
+        }
+        let gained = sent_in(rate, elapsed).saturating_add(u128::from(self.fraction));
+        let bytes = i64::try_from(gained / NANOS).unwrap_or(i64::MAX);
+        self.credit = self.credit.saturating_add(bytes);
+        self.fraction = u64::try_from(gained % NANOS).unwrap_or(0);
+
+        let late = self.due.take_if(|due| *due <= now).map_or(Duration::ZERO, |due| now - due);
+        let late = u64::try_from(sent_in(rate, late.min(BURST)) / NANOS).unwrap_or(u64::MAX);
+        let limit = burst(rate, max_datagram_size).saturating_add(late).max(self.start);
+        if self.credit >= signed(limit) {
+            self.credit = signed(limit);
+            self.fraction = 0;
+        }
+    }
+}
+
+/// Billionths of a byte that leave in `time`.
+fn sent_in(rate: u64, time: Duration) -> u128 {
+    u128::from(rate).saturating_mul(time.as_nanos())
+}
+
+/// What may leave at once, in bytes.
+fn burst(rate: u64, max_datagram_size: u64) -> u64 {
+    (rate / 1_000).max(LEAST_PACKETS * max_datagram_size)
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SIZE: u64 = 1_200;
+
+    fn at(micros: u64) -> Instant {
+        Instant::from_nanos(micros * 1_000)
+    }
+
+    /// A pacer whose first burst has left at 0.
+    fn started(rate: u64) -> Pacer {
+        let mut pacer = Pacer::new(SIZE);
+        assert_eq!(pacer.budget(at(0), Some(rate), SIZE), 10 * SIZE);
+        pacer.on_sent(10 * SIZE);
+        pacer
+    }
+
+    // spec: 8.4
+    #[test]
+    fn ten_packets_may_leave_at_the_start_even_later() {
+        let mut pacer = Pacer::new(SIZE);
+        assert_eq!(pacer.budget(at(0), None, SIZE), BATCH, "the window is the limit");
+        pacer.on_sent(SIZE);
+        assert_eq!(pacer.budget(at(90_000), Some(1_000_000), SIZE), 9 * SIZE);
+        pacer.on_sent(9 * SIZE);
+        assert_eq!(pacer.budget(at(900_000), Some(1_000_000), SIZE), 2 * SIZE);
+    }
+
+    // spec: 8.4
+    #[test]
+    fn a_burst_is_a_millisecond_or_two_packets_and_a_batch_is_64_kib() {
+        let cases = [
+            (100_000, 2_400),
+            (2_000_000, 2_400),
+            (10_000_000, 10_000),
+            (65_000_000, 65_000),
+            (1_000_000_000, BATCH),
+        ];
+        for (rate, expected) in cases {
+            let mut pacer = started(rate);
+            assert_eq!(pacer.budget(at(10_000_000), Some(rate), SIZE), expected, "{rate}");
+        }
+        // Several batches are one burst.
+        let mut pacer = started(1_000_000_000);
+        let mut burst = 0;
+        while let bytes @ 1.. = pacer.budget(at(10_000_000), Some(1_000_000_000), SIZE) {
+            pacer.on_sent(bytes);
+            burst += bytes;
+        }
+        assert_eq!(burst, 1_000_000);
+    }
+
+    #[test]
+    fn the_timer_waits_for_what_is_worth_it() {
+        let cases = [
+            // rate, wanted, microseconds
+            (1_200_000, BATCH, 2_000),    // two packets
+            (1_200_000, 600, 500),        // all there is
+            (12_000_000, BATCH, 1_000),   // what leaves in a millisecond
+            (655_360_000, u64::MAX, 100), // a batch
+        ];
+        for (rate, wanted, micros) in cases {
+            let mut pacer = started(rate);
+            assert_eq!(pacer.next(at(0), rate, SIZE, wanted), at(micros), "{rate} {wanted}");
+            let ready = pacer.budget(at(micros), Some(rate), SIZE);
+            assert!(ready >= wanted.min(BATCH).min(burst(rate, SIZE)), "{rate} {wanted}");
+        }
+    }
+
+    // spec: 8.4
+    #[test]
+    fn a_late_timer_makes_up_for_a_millisecond_at_most() {
+        let rate = 1_200_000;
+        for (late, expected) in [(0, 2_400), (500, 3_000), (1_000, 3_600), (50_000, 3_600)] {
+            let mut pacer = started(rate);
+            let due = pacer.next(at(0), rate, SIZE, BATCH);
+            let now = due + Duration::from_micros(late);
+            assert_eq!(pacer.budget(now, Some(rate), SIZE), expected, "{late}");
+        }
+    }
+
+    #[test]
+    fn forced_packets_are_paid_back() {
+        let rate = 1_000_000;
+        let mut pacer = started(rate);
+        pacer.on_sent(1_000);
+        assert_eq!(pacer.budget(at(1_000), Some(rate), SIZE), 0);
+        assert_eq!(pacer.budget(at(1_500), Some(rate), SIZE), 500);
+        pacer.on_sent(u64::MAX);
+        assert!(pacer.next(at(1_500), rate, SIZE, 100) <= at(70_000));
+    }
+
+    #[test]
+    fn extremes_are_no_overflow() {
+        for rate in [0, 1, u64::MAX] {
+            let mut pacer = Pacer::new(65_535);
+            for now in [at(0), at(1), Instant::MAX, at(5), Instant::MAX] {
+                pacer.budget(now, Some(rate), 65_535);
+                pacer.on_sent(BATCH);
+                assert!(pacer.next(now, rate, 65_535, u64::MAX) >= now);
+            }
+        }
+    }
+
+    proptest! {
+        // spec: 8.4
+        #[test]
+        fn never_more_than_the_rate_and_a_burst(
+            rate in 1_000..2_000_000_000u64,
+            steps in prop::collection::vec((0..3_000_000u64, 0..3u8, 1..70_000u64), 1..200),
+        ) {
+            let mut pacer = started(rate);
+            let mut sent = vec![];
+            let (mut now, mut due) = (at(0), None);
+            for (wait, kind, bytes) in steps {
+                // Never late in half of the cases.
+                now = match due {
+                    Some(due) if kind == 0 => due,
+                    _ => now + Duration::from_nanos(wait),
+                };
+                let budget = pacer.budget(now, Some(rate), SIZE);
+                let bytes = bytes.min(budget);
+                pacer.on_sent(bytes);
+                sent.push((now, bytes));
+                due = (kind != 2).then(|| pacer.next(now, rate, SIZE, u64::MAX));
+            }
+            // Two bursts of a millisecond: one that is allowed, one that was late.
+            let allowed = u128::from(burst(rate, SIZE)) + u128::from(rate / 1_000);
+            for from in 0..sent.len() {
+                let mut total = 0;
+                for (at, bytes) in &sent[from..] {
+                    total += u128::from(*bytes);
+                    let time = (*at - sent[from].0).as_nanos();
+                    let most = u128::from(rate) * time / NANOS + allowed + 1;
+                    prop_assert!(total <= most, "{total} > {most}");
+                }
+            }
+        }
+
+        // spec: 8.4
+        #[test]
+        fn punctual_timers_reach_the_rate_exactly(
+            rate in 10_000..2_000_000_000u64,
+            rounds in 1..300u32,
+        ) {
+            let mut pacer = started(rate);
+            let (mut now, mut sent) = (at(0), 0u128);
+            for _ in 0..rounds {
+                now = pacer.next(now, rate, SIZE, u64::MAX);
+                let bytes = pacer.budget(now, Some(rate), SIZE);
+                prop_assert!(bytes >= 2 * SIZE);
+                pacer.on_sent(bytes);
+                sent += u128::from(bytes);
+            }
+            let exact = u128::from(rate) * (now - at(0)).as_nanos() / NANOS;
+            prop_assert!(sent <= exact, "{sent} > {exact}");
+            // A full bucket loses the fraction of a byte that came with the last nanosecond.
+            let lost = exact - sent;
+            prop_assert!(lost <= u128::from(rounds) * (1 + u128::from(rate) / NANOS), "{lost}");
+        }
+    }
+}

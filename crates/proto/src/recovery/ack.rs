@@ -1,0 +1,276 @@
+//! What an ACK does to [`Recovery`]: acknowledged packets, samples, losses, and what the controller
+//! hears of them. The parts of it that are rules are in the modules beside this one.
+
+use core::time::Duration;
+
+use rudp_base::Instant;
+use rudp_wire::frame::Ack;
+
+use super::loss::{LossRun, persistent_duration};
+use super::sent::{Packet, State, is_free};
+use super::{Fates, Recovery};
+use crate::congestion::{AckSample, CongestionKind, CongestionSample, Controller};
+
+/// An ACK for a packet that was never sent (docs/PROTOCOL.md, 7.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an ACK for packets up to {0}, not all of which were sent")]
+pub(crate) struct NeverSent(pub(crate) u64);
+
+/// What an ACK told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AckOutcome {
+    /// Whether it told anything new.
+    pub(crate) is_new: bool,
+    /// The highest number acknowledged, if it is higher than before.
+    pub(crate) highest: Option<u64>,
+    /// The largest size probe that came.
+    pub(crate) acked_size_probe: Option<u16>,
+    /// The smallest size probe that was lost.
+    pub(crate) lost_size_probe: Option<u16>,
+}
+
+/// The packets that one ACK acknowledged.
+#[derive(Debug, Default)]
+struct Newly {
+    is_any: bool,
+    /// The one with the highest number.
+    newest: Option<Packet>,
+    /// Bytes, and packets with ECT(0), of this path.
+    bytes: u64,
+    ect0: u64,
+    size_probe: Option<u16>,
+}
+
+/// The packets that were declared lost together.
+#[derive(Debug, Default)]
+struct Losses {
+    /// Signs of congestion on this path, size probes excepted.
+    packets: u64,
+    bytes: u64,
+    highest: u64,
+    sent_at: Instant,
+    run: LossRun,
+    size_probe: Option<u16>,
+}
+
+impl Recovery {
+    /// Takes an ACK. The controller hears of an undo first, then of congestion, then of what was
+    /// acknowledged. The work is bounded by the ranges and the packets that change.
+    ///
+    /// # Errors
+    /// It is for a packet that was never sent. Then nothing has changed.
+    pub(crate) fn on_ack(
+        &mut self,
+        now: Instant,
+        ack: &Ack<'_>,
+        controller: &mut dyn Controller,
+        fates: &mut Fates<'_>,
+    ) -> Result<AckOutcome, NeverSent> {
+        self.check(ack)?;
+        let prior_in_flight = self.bytes_in_flight();
+        let newly = self.acknowledge(now, ack, fates);
+        let grew = self.highest_acked.is_none_or(|before| ack.highest > before);
+        if !newly.is_any && !grew {
+            return Ok(AckOutcome::default());
+        }
+        if grew {
+            self.highest_acked = Some(ack.highest);
+        }
+        let latest_rtt = self.sample_rtt(now, ack, grew, newly.newest.as_ref());
+        if grew {
+            self.take_marks(now, ack, &newly, controller);
+        }
+        if self.undo.take_proof() {
+            self.counters.undone += 1;
+            controller.on_undo(now);
+        }
+        let lost_size_probe = self.detect_losses(now, controller, fates);
+        self.probe.count = 0;
+        if let Some(newest) = newly.newest.filter(|newest| newest.number >= self.path_start) {
+            let delivery_rate = self.rate.sample(now, newest.sent_at, &newest.rate, self.rtt.min);
+            controller.on_ack(&AckSample {
+                now,
+                bytes: newly.bytes,
+                highest: newest.number,
+                sent_at: newest.sent_at,
+                prior_in_flight,
+                bytes_in_flight: self.bytes_in_flight(),
+                latest_rtt,
+                smoothed_rtt: self.rtt.smoothed,
+                min_rtt: self.rtt.min,
+                delivery_rate,
+                is_app_limited: newest.is_app_limited,
+                next_number: self.next,
+            });
+        }
+        Ok(AckOutcome {
+            is_new: true,
+            highest: grew.then_some(ack.highest),
+            acked_size_probe: newly.size_probe,
+            lost_size_probe,
+        })
+    }
+
+    /// Whether all of it was sent.
+    fn check(&self, ack: &Ack<'_>) -> Result<(), NeverSent> {
+        let was_sent = ack.highest < self.next
+            && ack.ranges().all(|range| is_free(&self.skipped, *range.start()..range.end() + 1));
+        if was_sent { Ok(()) } else { Err(NeverSent(ack.highest)) }
+    }
+
+    fn acknowledge(&mut self, now: Instant, ack: &Ack<'_>, fates: &mut Fates<'_>) -> Newly {
+        let mut newly = Newly::default();
+        let Self { sent, rate, thresholds, undo, counters, .. } = self;
+        let (path_start, before) = (self.path_start, self.highest_acked.unwrap_or(0));
+        let flight = sent.outstanding() as u64;
+        thresholds.on_ack(ack.highest, self.next);
+        for range in ack.ranges() {
+            newly.is_any |= sent.acknowledge(&range, fates, |packet| {
+                let Packet { number, bytes, .. } = *packet;
+                if newly.newest.is_none_or(|newest| number > newest.number) {
+                    newly.newest = Some(*packet);
+                }
+                if packet.is_size_probe {
+                    newly.size_probe = newly.size_probe.max(Some(bytes));
+                }
+                if packet.state == State::Lost {
+                    counters.spurious_losses += 1;
+                }
+                if number < path_start {
+                    return;
+                }
+                newly.bytes += u64::from(bytes);
+                newly.ect0 += u64::from(packet.is_ect0);
+                rate.on_acked(now, u64::from(bytes));
+                if packet.state == State::Lost {
+                    thresholds.on_spurious(before.saturating_sub(number), flight);
+                    if !packet.is_size_probe {
+                        undo.on_spurious(packet.lost_at);
+                    }
+                }
+            });
+        }
+        newly
+    }
+
+    /// The highest number gives a sample when it is acknowledged for the first time (RFC 9002, 5.1).
+    fn sample_rtt(
+        &mut self,
+        now: Instant,
+        ack: &Ack<'_>,
+        grew: bool,
+        newest: Option<&Packet>,
+    ) -> Option<Duration> {
+        let newest = newest
+            .filter(|newest| grew && newest.number == ack.highest)
+            .filter(|newest| newest.number >= self.path_start)?;
+        let sample = now - newest.sent_at;
+        let delay = Duration::from_micros(ack.delay).min(self.max_ack_delay);
+        self.rtt.on_sample(now, sample, delay);
+        Some(sample)
+    }
+
+    /// The counts of an ACK that raised the highest number. One that acknowledges no packet in
+    /// flight says nothing, and its marks are seen in the next.
+    fn take_marks(
+        &mut self,
+        now: Instant,
+        ack: &Ack<'_>,
+        newly: &Newly,
+        controller: &mut dyn Controller,
+    ) {
+        let Some(newest) = &newly.newest else { return };
+        let is_marked = self.ecn.on_ack(newly.ect0, ack.ecn);
+        if is_marked && newest.number >= self.path_start {
+            self.undo.on_certain(now, newest.sent_at);
+            controller.on_congestion(&CongestionSample {
+                now,
+                kind: CongestionKind::Mark,
+                sent_at: newest.sent_at,
+                highest: newest.number,
+                lost: 0,
+                bytes_in_flight: self.bytes_in_flight(),
+            });
+        }
+    }
+
+    /// Declares lost what is, tells the controller, and releases what is over. Returns the size of a
+    /// size probe that was lost.
+    pub(super) fn detect_losses(
+        &mut self,
+        now: Instant,
+        controller: &mut dyn Controller,
+        fates: &mut Fates<'_>,
+    ) -> Option<u16> {
+        let mut losses = Losses::default();
+        let highest_acked = self.highest_acked.unwrap_or(0);
+        let loss_delay = self.thresholds.loss_delay(&self.rtt);
+        let Self { sent, rtt, thresholds, rate, counters, ecn, path_start, .. } = self;
+        self.loss_time = sent.declare_lost(
+            now,
+            highest_acked,
+            |packet| {
+                let sent = (packet.number, packet.sent_at);
+                thresholds.judge(now, loss_delay, highest_acked, sent)
+            },
+            fates,
+            |packet, is_contiguous| {
+                counters.lost_packets += 1;
+                counters.lost_bytes += u64::from(packet.bytes);
+                if packet.is_ect0 && packet.number >= *path_start {
+                    ecn.on_lost();
+                }
+                if packet.is_size_probe {
+                    let least = losses.size_probe.unwrap_or(packet.bytes).min(packet.bytes);
+                    losses.size_probe = Some(least);
+                } else if packet.number >= *path_start {
+                    rate.on_lost(u64::from(packet.bytes));
+                    losses.add(packet, is_contiguous, rtt.first_sample_at);
+                }
+            },
+        );
+        self.react(now, &losses, controller);
+        self.sent.release(now - self.probe_timeout());
+        if self.sent.outstanding() == 0 {
+            // The timer now waits for the end of what is still kept.
+            self.probe.restart(now);
+        }
+        losses.size_probe
+    }
+
+    /// Tells the controller of losses.
+    fn react(&mut self, now: Instant, losses: &Losses, controller: &mut dyn Controller) {
+        if losses.packets == 0 {
+            return;
+        }
+        let is_persistent = losses.run.longest > persistent_duration(&self.rtt, self.max_ack_delay);
+        self.undo.on_loss(now, losses.sent_at, losses.packets);
+        if is_persistent {
+            self.undo.on_certain(now, losses.sent_at);
+            self.rtt.forget_min();
+            self.counters.persistent_congestion += 1;
+        }
+        controller.on_congestion(&CongestionSample {
+            now,
+            kind: if is_persistent { CongestionKind::Persistent } else { CongestionKind::Loss },
+            sent_at: losses.sent_at,
+            highest: losses.highest,
+            lost: losses.bytes,
+            bytes_in_flight: self.bytes_in_flight(),
+        });
+    }
+}
+
+impl Losses {
+    /// Adds a packet, in the order of their numbers.
+    fn add(&mut self, packet: &Packet, is_contiguous: bool, first_sample_at: Option<Instant>) {
+        self.packets += 1;
+        self.bytes += u64::from(packet.bytes);
+        self.highest = packet.number;
+        self.sent_at = packet.sent_at;
+        // Before there was a sample, nobody knew how long to wait (RFC 9002, 7.6.2).
+        if first_sample_at.is_some_and(|first| packet.sent_at > first) {
+            self.run.on_lost(packet.sent_at, is_contiguous);
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! [`EcnValidation`]: whether congestion marks get through this path (docs/PROTOCOL.md, 8.5).
+//! Marks themselves are a controller's business.
+
+use rudp_wire::frame::EcnCounts;
+
+/// So many packets are marked to find out (RFC 9000, appendix A.4). If all are lost, marks may be
+/// why.
+const TEST_PACKETS: u64 = 10;
+/// With so many probe timeouts in a row, marks may be why nothing gets through.
+const TEST_PROBES: u32 = 2;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Marked packets are sent, or have been, and none was acknowledged.
+    Testing,
+    /// They get through, and are counted.
+    Capable,
+    /// They do not, or are not counted as they should.
+    Failed,
+}
+
+/// The validation of one path.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EcnValidation {
+    state: State,
+    /// Packets sent with ECT(0) on this path.
+    sent: u64,
+    /// Of these, how many were lost before any was acknowledged.
+    lost: u64,
+    /// Packets sent with ECT(0) on all paths of the session, as the peer counts them.
+    sent_in_all: u64,
+    /// The peer's counts so far.
+    counts: EcnCounts,
+}
+
+impl EcnValidation {
+    pub(super) fn new() -> Self {
+        Self {
+            state: State::Testing,
+            sent: 0,
+            lost: 0,
+            sent_in_all: 0,
+            counts: EcnCounts::default(),
+        }
+    }
+
+    /// Another path. The peer goes on counting.
+    pub(super) fn restart(&mut self) {
+        (self.state, self.sent, self.lost) = (State::Testing, 0, 0);
+    }
+
+    /// Whether the next packet may have ECT(0).
+    pub(super) fn can_mark(&self) -> bool {
+        match self.state {
+            State::Testing => self.sent < TEST_PACKETS,
+            State::Capable => true,
+            State::Failed => false,
+        }
+    }
+
+    pub(super) fn on_sent(&mut self) {
+        self.sent = self.sent.saturating_add(1);
+        self.sent_in_all = self.sent_in_all.saturating_add(1);
+    }
+
+    /// A packet of this path that had ECT(0) was lost.
+    pub(super) fn on_lost(&mut self) {
+        if self.state == State::Testing {
+            self.lost += 1;
+            if self.lost >= TEST_PACKETS {
+                self.state = State::Failed;
+            }
+        }
+    }
+
+    /// `count` probe timeouts in a row: the next probes go unmarked, while nothing is known.
+    pub(super) fn on_probe_timeout(&mut self, count: u32) {
+        if self.state == State::Testing && count >= TEST_PROBES {
+            self.sent = self.sent.max(TEST_PACKETS);
+        }
+    }
+
+    /// Takes the counts of an ACK that raised the highest number and newly acknowledged `marked`
+    /// packets of this path that had ECT(0). Returns whether packets were marked with CE.
+    pub(super) fn on_ack(&mut self, marked: u64, counts: Option<EcnCounts>) -> bool {
+        if self.state == State::Failed {
+            return false;
+        }
+        let Some(counts) = counts else {
+            if marked > 0 {
+                self.state = State::Failed;
+            }
+            return false;
+        };
+        let Some(rise) = self.rise_to(counts).filter(|rise| rise.is_plausible(marked)) else {
+            self.state = State::Failed;
+            return false;
+        };
+        self.counts = counts;
+        if marked > 0 {
+            self.state = State::Capable;
+        }
+        rise.ce > 0
+    }
+
+    /// How much the counts rose, or `None` if one fell, or more came than were sent.
+    fn rise_to(&self, counts: EcnCounts) -> Option<Rise> {
+        let rise = Rise {
+            ect0: counts.ect0.checked_sub(self.counts.ect0)?,
+            ect1: counts.ect1.checked_sub(self.counts.ect1)?,
+            ce: counts.ce.checked_sub(self.counts.ce)?,
+        };
+        (counts.ect0 <= self.sent_in_all).then_some(rise)
+    }
+}
+
+struct Rise {
+    ect0: u64,
+    ect1: u64,
+    ce: u64,
+}
+
+impl Rise {
+    /// Whether `marked` newly acknowledged packets with ECT(0) explain it (RFC 9000, 13.4.2.1).
+    fn is_plausible(&self, marked: u64) -> bool {
+        self.ect1 == 0 && self.ect0.saturating_add(self.ce) >= marked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(ect0: u64, ect1: u64, ce: u64) -> EcnCounts {
+        EcnCounts { ect0, ect1, ce }
+    }
+
+    fn tested(sent: u64) -> EcnValidation {
+        let mut ecn = EcnValidation::new();
+        for _ in 0..sent {
+            assert!(ecn.can_mark());
+            ecn.on_sent();
+        }
+        ecn
+    }
+
+    // spec: 8.5
+    #[test]
+    fn validates_as_the_table_says() {
+        let table = [
+            ("all counted", 5, Some(counts(5, 0, 0)), true, false),
+            ("some marked", 5, Some(counts(3, 0, 2)), true, true),
+            ("ACK-only packets count too", 2, Some(counts(5, 0, 0)), true, false),
+            ("no counts", 1, None, false, false),
+            ("too few", 5, Some(counts(2, 0, 2)), false, false),
+            ("ECT(1) rises", 5, Some(counts(5, 1, 0)), false, false),
+            ("more than were sent", 5, Some(counts(6, 0, 0)), false, false),
+            ("nothing marked, no counts", 0, None, true, false),
+            ("huge", 5, Some(counts(u64::MAX >> 2, 0, u64::MAX >> 2)), false, false),
+        ];
+        for (what, marked, counts, is_valid, is_marked) in table {
+            let mut ecn = tested(5);
+            assert_eq!(ecn.on_ack(marked, counts), is_marked, "{what}");
+            assert_eq!(ecn.can_mark(), is_valid, "{what}");
+        }
+    }
+
+    #[test]
+    fn counts_must_not_fall() {
+        let mut ecn = tested(9);
+        ecn.on_ack(5, Some(counts(5, 0, 0)));
+        ecn.on_ack(0, Some(counts(4, 0, 1)));
+        assert!(!ecn.can_mark());
+    }
+
+    // spec: 8.5
+    #[test]
+    fn ten_lost_packets_end_it() {
+        let mut ecn = tested(10);
+        assert!(!ecn.can_mark(), "no more while nothing is known");
+        for _ in 0..10 {
+            ecn.on_lost();
+        }
+        ecn.on_ack(1, Some(counts(1, 0, 0)));
+        assert!(!ecn.can_mark());
+    }
+
+    #[test]
+    fn losses_after_the_test_mean_nothing() {
+        let mut ecn = tested(10);
+        ecn.on_ack(1, Some(counts(1, 0, 0)));
+        for _ in 0..20 {
+            ecn.on_lost();
+        }
+        assert!(ecn.can_mark());
+    }
+
+    #[test]
+    fn probes_go_unmarked_while_nothing_is_known() {
+        let mut ecn = tested(1);
+        ecn.on_probe_timeout(1);
+        assert!(ecn.can_mark());
+        ecn.on_probe_timeout(2);
+        assert!(!ecn.can_mark());
+        ecn.on_ack(1, Some(counts(1, 0, 0)));
+        assert!(ecn.can_mark(), "it was not the marks");
+    }
+
+    #[test]
+    fn another_path_starts_anew_with_the_old_counts() {
+        let mut ecn = tested(5);
+        ecn.on_ack(5, None);
+        assert!(!ecn.can_mark());
+        ecn.restart();
+        ecn.on_sent();
+        ecn.on_ack(1, Some(counts(6, 0, 0)));
+        assert!(ecn.can_mark());
+    }
+}

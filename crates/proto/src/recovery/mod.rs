@@ -1,0 +1,257 @@
+//! [`Recovery`]: the sending side's view of the network: what is in flight, how long an answer
+//! takes, what is lost, when to probe (docs/PROTOCOL.md, 8.1, 8.2 and 8.5). How much may be in
+//! flight is the controller's business, what lost packets carried is their parts'.
+
+mod ack;
+mod ecn;
+mod loss;
+mod rate;
+mod rtt;
+mod sent;
+#[cfg(test)]
+mod tests;
+mod timer;
+mod undo;
+
+use core::time::Duration;
+
+use rudp_base::Instant;
+
+use crate::congestion::{Controller, SentSample};
+use crate::ranges::RangeSet;
+use crate::token::{Fate, Token};
+
+#[cfg(test)]
+use ack::{AckOutcome, NeverSent};
+pub(crate) use rtt::Rtt;
+pub(crate) use timer::TimeoutOutcome;
+
+use ecn::EcnValidation;
+use loss::Thresholds;
+use rate::DeliveryRate;
+use sent::{Packet, SentPackets};
+use timer::Probe;
+use undo::Undo;
+
+/// RFC 9002's `kGranularity` (docs/PROTOCOL.md, 13).
+pub(crate) const GRANULARITY: Duration = Duration::from_millis(1);
+/// Skipped numbers stay known while packets before them are kept, and so many longer.
+const KEPT_SKIPS: usize = 4;
+
+/// Who is told the fate of each token.
+pub(crate) type Fates<'a> = dyn FnMut(Fate, Token) + 'a;
+
+/// The settings.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Config {
+    /// The round-trip time that is assumed until one is measured.
+    pub(crate) initial_rtt: Duration,
+    /// The least time after which a probe is sent.
+    pub(crate) min_probe_timeout: Duration,
+    /// The most, doubling included. At least the granularity, whatever is set.
+    pub(crate) max_probe_timeout: Duration,
+    /// After so many probes without answer the peer is given up (docs/PROTOCOL.md, 8.6).
+    pub(crate) max_probes: Option<u32>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            initial_rtt: Duration::from_millis(333),
+            min_probe_timeout: GRANULARITY,
+            max_probe_timeout: Duration::from_mins(1),
+            max_probes: None,
+        }
+    }
+}
+
+/// A packet that leaves.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sent {
+    /// Its number: higher than all before. Those left out in between are skipped.
+    pub(crate) number: u64,
+    /// Its size, in bytes of UDP payload.
+    pub(crate) bytes: u16,
+    /// Whether it is acknowledged; if not, it is not in flight either.
+    pub(crate) is_ack_eliciting: bool,
+    /// Whether it has ECT(0).
+    pub(crate) is_ect0: bool,
+    /// Whether it only tries a size: its loss is no sign of congestion (docs/PROTOCOL.md, 9.4.1).
+    pub(crate) is_size_probe: bool,
+}
+
+/// What was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    /// Packets declared lost, size probes among them.
+    pub(crate) lost_packets: u64,
+    /// Their bytes.
+    pub(crate) lost_bytes: u64,
+    /// Packets declared lost that had come.
+    pub(crate) spurious_losses: u64,
+    /// Congestion responses undone.
+    pub(crate) undone: u64,
+    /// Probe timeouts.
+    pub(crate) probe_timeouts: u64,
+    /// Times that congestion was persistent.
+    pub(crate) persistent_congestion: u64,
+}
+
+/// Loss recovery of one session, which is one packet number space.
+///
+/// Every token of an ack-eliciting packet meets one fate: acknowledged, or lost, or first lost and
+/// later acknowledged.
+#[derive(Debug)]
+pub(crate) struct Recovery {
+    config: Config,
+    max_ack_delay: Duration,
+    rtt: Rtt,
+    sent: SentPackets,
+    /// The least number that the next packet can have.
+    next: u64,
+    skipped: RangeSet,
+    highest_acked: Option<u64>,
+    thresholds: Thresholds,
+    /// When the lowest packet in flight is lost, if nothing is heard of it.
+    loss_time: Option<Instant>,
+    probe: Probe,
+    ecn: EcnValidation,
+    rate: DeliveryRate,
+    undo: Undo,
+    /// The first number sent on this path: what went before says nothing about it.
+    path_start: u64,
+    counters: Counters,
+}
+
+impl Recovery {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            config,
+            max_ack_delay: Duration::from_millis(25),
+            rtt: Rtt::new(config.initial_rtt),
+            sent: SentPackets::default(),
+            next: 0,
+            skipped: RangeSet::new(),
+            highest_acked: None,
+            thresholds: Thresholds::new(),
+            loss_time: None,
+            probe: Probe::default(),
+            ecn: EcnValidation::new(),
+            rate: DeliveryRate::default(),
+            undo: Undo::default(),
+            path_start: 0,
+            counters: Counters::default(),
+        }
+    }
+
+    /// How long the peer's acknowledgements wait: its `max_ack_delay`, or the delay that it was
+    /// asked for (docs/PROTOCOL.md, 7.3).
+    pub(crate) fn set_max_ack_delay(&mut self, delay: Duration) {
+        self.max_ack_delay = delay;
+    }
+
+    /// What was [set](Self::set_max_ack_delay).
+    pub(crate) fn max_ack_delay(&self) -> Duration {
+        self.max_ack_delay
+    }
+
+    /// Takes the round-trip time of the handshake (docs/PROTOCOL.md, 5.3.5).
+    pub(crate) fn on_handshake_rtt(&mut self, now: Instant, rtt: Duration) {
+        self.rtt.on_sample(now, rtt, Duration::ZERO);
+    }
+
+    /// A packet leaves, with what `tokens` name, which are drained.
+    ///
+    /// Packets that are not ack-eliciting leave nothing here but their number, and their tokens
+    /// meet no fate. What is kept is thereby bounded by what may be in flight, whatever the peer
+    /// makes this end acknowledge.
+    pub(crate) fn on_sent(
+        &mut self,
+        now: Instant,
+        sent: Sent,
+        tokens: &mut Vec<Token>,
+        controller: &mut dyn Controller,
+    ) {
+        let Sent { number, bytes, .. } = sent;
+        debug_assert!(number >= self.next, "numbers only grow");
+        self.skip(number);
+        if sent.is_ect0 {
+            self.ecn.on_sent();
+        }
+        if !sent.is_ack_eliciting {
+            tokens.clear();
+            return;
+        }
+        let is_app_limited = self.rate.is_app_limited();
+        let rate = self.rate.on_sent(now, self.bytes_in_flight(), u64::from(bytes));
+        self.sent.push(Packet::new(now, &sent, rate, is_app_limited), tokens);
+        self.probe.restart(now);
+        controller.on_sent(&SentSample {
+            now,
+            number,
+            bytes: u64::from(bytes),
+            bytes_in_flight: self.bytes_in_flight(),
+        });
+    }
+
+    /// Notes the numbers that `number` leaves out.
+    fn skip(&mut self, number: u64) {
+        if number > self.next {
+            self.skipped.insert(self.next..number);
+            let floor = self.sent.floor();
+            while self.skipped.len() > KEPT_SKIPS
+                && self.skipped.first().is_some_and(|first| first.end <= floor)
+            {
+                self.skipped.pop_first();
+            }
+        }
+        self.next = number.saturating_add(1);
+    }
+
+    /// The path is another one. If it is `fresh`, its round-trip time is unknown, and so is whether
+    /// marks get through (docs/PROTOCOL.md, 9.3.2); what is still in flight counts as such, but
+    /// tells nothing. The controller is told by the caller.
+    pub(crate) fn on_path(&mut self, now: Instant, fresh: bool) {
+        if !fresh {
+            return;
+        }
+        self.path_start = self.next;
+        self.rtt = Rtt::new(self.config.initial_rtt);
+        self.thresholds = Thresholds::new();
+        self.undo = Undo::default();
+        self.ecn.restart();
+        self.probe.count = 0;
+        self.probe.restart(now);
+    }
+
+    /// Nothing more was there to send, though more could have been in flight.
+    pub(crate) fn on_app_limited(&mut self) {
+        self.rate.on_app_limited(self.sent.bytes_in_flight());
+    }
+
+    /// Whether the next packet should have ECT(0) (docs/PROTOCOL.md, 8.5).
+    pub(crate) fn can_set_ect(&self) -> bool {
+        self.ecn.can_mark()
+    }
+
+    /// Forgets all packets, with [`Fate::Lost`] for what is in flight.
+    pub(crate) fn forget_all(&mut self, fates: &mut Fates<'_>) {
+        self.sent.clear(fates);
+        self.loss_time = None;
+    }
+
+    /// The round-trip time.
+    pub(crate) fn rtt(&self) -> &Rtt {
+        &self.rtt
+    }
+
+    /// Bytes in flight.
+    pub(crate) fn bytes_in_flight(&self) -> u64 {
+        self.sent.bytes_in_flight()
+    }
+
+    /// What was counted.
+    pub(crate) fn counters(&self) -> Counters {
+        self.counters
+    }
+}

@@ -1,0 +1,116 @@
+//! When [`Recovery`] wants to be called, and what it does then: late packets are lost, silence is
+//! probed (RFC 9002, 6.2), and what lies unused is returned.
+
+use core::time::Duration;
+
+use rudp_base::Instant;
+
+use super::{Fates, GRANULARITY, Recovery};
+use crate::congestion::Controller;
+
+/// What a timeout came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TimeoutOutcome {
+    /// Nothing was due that anybody else has to know.
+    Nothing,
+    /// Packets were late, and are lost. If a size probe was among them, this is its size.
+    Lost {
+        /// The least size.
+        size_probe: Option<u16>,
+    },
+    /// One or two ack-eliciting packets are to be sent now, whatever the controller says.
+    Probe {
+        /// How many probe timeouts there were in a row.
+        count: u32,
+    },
+    /// The peer has not answered the last probe that was to be sent.
+    GiveUp,
+}
+
+/// The probe timer (RFC 9002, 6.2).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Probe {
+    /// When it was started: with each ack-eliciting packet, and when it was over.
+    started: Instant,
+    /// Probe timeouts since an answer.
+    pub(super) count: u32,
+}
+
+impl Probe {
+    pub(super) fn restart(&mut self, now: Instant) {
+        self.started = self.started.max(now);
+    }
+
+    /// When it is over: each time in a row takes twice as long, up to `max`.
+    fn over_at(&self, timeout: Duration, max: Duration) -> Instant {
+        self.started + timeout.saturating_mul(1 << self.count.min(30)).min(max)
+    }
+}
+
+impl Recovery {
+    /// The time in which the peer should answer, without backoff: RFC 9002's PTO, within the bounds
+    /// that the user set.
+    pub(crate) fn probe_timeout(&self) -> Duration {
+        self.rtt
+            .probe_timeout(self.max_ack_delay)
+            .max(self.config.min_probe_timeout)
+            .min(self.max_probe_timeout())
+    }
+
+    /// A timer of no length would never stop firing.
+    fn max_probe_timeout(&self) -> Duration {
+        self.config.max_probe_timeout.max(GRANULARITY)
+    }
+
+    /// When [`on_timeout`](Self::on_timeout) is to be called.
+    ///
+    /// While something is in flight, that is when the next packet is lost, or else when a probe is
+    /// due. A client's first packet is in flight until the server answers, so that its timer runs
+    /// (docs/PROTOCOL.md, 5.3.5). Some time after the last packet it is when memory is returned.
+    pub(crate) fn timeout(&self) -> Option<Instant> {
+        if self.sent.outstanding() == 0 {
+            return self.sent.holds_memory().then(|| self.probe.started + self.probe_timeout());
+        }
+        // Who knows when a packet is lost needs no probe before (RFC 9002, 6.2.1).
+        let probe = || self.probe.over_at(self.probe_timeout(), self.max_probe_timeout());
+        Some(self.loss_time.unwrap_or_else(probe))
+    }
+
+    /// Does one thing that is due at `now`; to be called until [`timeout`](Self::timeout) is later.
+    pub(crate) fn on_timeout(
+        &mut self,
+        now: Instant,
+        controller: &mut dyn Controller,
+        fates: &mut Fates<'_>,
+    ) -> TimeoutOutcome {
+        if self.timeout().is_none_or(|due| due > now) {
+            return TimeoutOutcome::Nothing;
+        }
+        if self.sent.outstanding() == 0 {
+            // For so long nothing has happened that what was lost will not come any more.
+            self.sent.clear(fates);
+            return TimeoutOutcome::Nothing;
+        }
+        if self.loss_time.is_some_and(|loss| loss <= now) {
+            let size_probe = self.detect_losses(now, controller, fates);
+            return TimeoutOutcome::Lost { size_probe };
+        }
+        self.probe.count = self.probe.count.saturating_add(1);
+        if self.config.max_probes.is_some_and(|most| self.probe.count > most) {
+            return TimeoutOutcome::GiveUp;
+        }
+        self.probe.restart(now);
+        self.counters.probe_timeouts += 1;
+        self.ecn.on_probe_timeout(self.probe.count);
+        TimeoutOutcome::Probe { count: self.probe.count }
+    }
+
+    /// Where there is nothing new for a probe to carry: gives back, as [`Fate::Lost`], what the
+    /// oldest packet in flight carried that has not done so. The packet stays in flight. Returns
+    /// whether there was one.
+    ///
+    /// [`Fate::Lost`]: crate::token::Fate::Lost
+    pub(crate) fn give_back_oldest(&mut self, fates: &mut Fates<'_>) -> bool {
+        self.sent.give_back_oldest(fates)
+    }
+}

@@ -1,0 +1,170 @@
+//! [`SendBuffer`]: a stream's bytes from the program's write to the peer's acknowledgement, copied
+//! once. Limits, ends and turns of streams are elsewhere.
+
+use core::ops::Range;
+use std::collections::VecDeque;
+
+use crate::ranges::RangeSet;
+
+use super::chunk::{Chunk, Pool};
+
+/// The longest prefix that [`SendBuffer::with_prefixed`] puts before data, in bytes.
+const PREFIX: usize = 256;
+
+/// Bytes that were written and not all acknowledged, by their offsets in the stream.
+#[derive(Debug, Default)]
+pub(super) struct SendBuffer {
+    /// Ascending, without gaps between them.
+    chunks: VecDeque<Chunk>,
+    /// All bytes below were acknowledged.
+    floor: u64,
+    /// Where the next written byte goes.
+    written: u64,
+    /// Where the next byte is that was never sent.
+    next: u64,
+    /// Acknowledged bytes above `floor`.
+    acked: RangeSet,
+    /// Bytes to send again.
+    lost: RangeSet,
+}
+
+impl SendBuffer {
+    pub(super) fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Whether all that was written is acknowledged.
+    pub(super) fn is_empty(&self) -> bool {
+        self.floor == self.written
+    }
+
+    /// Copies all of `data` behind what was written.
+    pub(super) fn write(&mut self, mut data: &[u8], pool: &mut Pool) {
+        while !data.is_empty() {
+            let room = self.chunks.back().map_or(0, |chunk| chunk.end() - self.written);
+            if room == 0 {
+                let doubled = self.chunks.back().map_or(0, |chunk| 2 * chunk.allocated());
+                let sizes = pool.sizes();
+                let size = data.len().max(doubled).clamp(sizes.least, sizes.most);
+                self.chunks.push_back(pool.take(self.written, size, usize::MAX));
+                continue;
+            }
+            let len = usize::try_from(room).map_or(data.len(), |room| room.min(data.len()));
+            let (now, rest) = data.split_at(len);
+            let end = self.written + len as u64;
+            let slot = self.chunks.back_mut().and_then(|chunk| chunk.get_mut(self.written..end));
+            if let Some(slot) = slot {
+                slot.copy_from_slice(now);
+            }
+            self.written = end;
+            data = rest;
+        }
+    }
+
+    /// The bytes to send again that come first.
+    pub(super) fn first_lost(&self) -> Option<Range<u64>> {
+        self.lost.first()
+    }
+
+    /// Bytes from `offset` on were sent.
+    pub(super) fn on_sent(&mut self, range: Range<u64>) {
+        if range.start == self.next {
+            self.next = range.end;
+        } else {
+            self.lost.remove(range);
+        }
+    }
+
+    /// A packet with these bytes was acknowledged, whatever was thought of it before.
+    pub(super) fn on_acked(&mut self, range: Range<u64>, pool: &mut Pool) {
+        if !self.lost.is_empty() {
+            self.lost.remove(range.clone());
+        }
+        if range.start > self.floor {
+            self.acked.insert(range);
+            return;
+        }
+        self.floor = self.floor.max(range.end);
+        while let Some(first) = self.acked.first().filter(|first| first.start <= self.floor) {
+            self.floor = self.floor.max(first.end);
+            self.acked.pop_first();
+        }
+        while self.chunks.front().is_some_and(|chunk| chunk.end() <= self.floor) {
+            self.chunks.pop_front().into_iter().for_each(|chunk| pool.give(chunk));
+        }
+        if self.is_empty() {
+            self.clear(pool);
+        }
+    }
+
+    /// A packet with these bytes is taken for lost. Those of them that came by another packet are
+    /// not sent again.
+    pub(super) fn on_lost(&mut self, range: Range<u64>) {
+        let range = range.start.max(self.floor)..range.end;
+        if self.acked.is_empty() {
+            self.lost.insert(range);
+            return;
+        }
+        let Self { acked, lost, .. } = self;
+        for gap in acked.gaps(range) {
+            lost.insert(gap);
+        }
+    }
+
+    /// Gives all chunks back.
+    pub(super) fn clear(&mut self, pool: &mut Pool) {
+        self.chunks.drain(..).for_each(|chunk| pool.give(chunk));
+    }
+
+    fn index(&self, offset: u64) -> usize {
+        self.chunks.partition_point(|chunk| chunk.end() <= offset)
+    }
+
+    /// Whether the bytes lie in one chunk.
+    pub(super) fn is_contiguous(&self, range: Range<u64>) -> bool {
+        self.chunks.get(self.index(range.start)).is_some_and(|chunk| chunk.get(range).is_some())
+    }
+
+    /// Gives `f` the bytes of `range` with `prefix` in front of them, in one piece; what `prefix`
+    /// overwrites is restored afterwards. `None`, without calling `f`, if the bytes lie in several
+    /// chunks or the prefix does not fit.
+    pub(super) fn with_prefixed<T>(
+        &mut self,
+        range: Range<u64>,
+        prefix: &[u8],
+        f: impl FnOnce(&[u8]) -> T,
+    ) -> Option<T> {
+        let index = self.index(range.start);
+        let bytes = self.chunks.get_mut(index)?.with_headroom(range, prefix.len())?;
+        let mut saved = [0; PREFIX];
+        let saved = saved.get_mut(..prefix.len())?;
+        saved.copy_from_slice(bytes.get(..prefix.len())?);
+        bytes.get_mut(..prefix.len())?.copy_from_slice(prefix);
+        let result = f(bytes);
+        bytes.get_mut(..prefix.len())?.copy_from_slice(saved);
+        Some(result)
+    }
+
+    /// Copies the bytes from `offset` on to `out`, and says whether they are all here.
+    pub(super) fn copy_out(&self, mut offset: u64, mut out: &mut [u8]) -> bool {
+        for chunk in self.chunks.range(self.index(offset)..) {
+            let end = chunk.end().min(offset + out.len() as u64);
+            let Some(bytes) = chunk.get(offset..end) else { return false };
+            let Some((now, rest)) = out.split_at_mut_checked(bytes.len()) else { return false };
+            now.copy_from_slice(bytes);
+            (out, offset) = (rest, end);
+            if out.is_empty() {
+                return true;
+            }
+        }
+        out.is_empty()
+    }
+}
