@@ -20,6 +20,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("client", targets::client::run),
     ("codec", targets::codec::run),
     ("server", targets::server::run),
+    ("session", targets::session::run),
     ("wire_frames", targets::wire_frames::run),
     ("wire_packet", targets::wire_packet::run),
 ];

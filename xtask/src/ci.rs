@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{cargo, determinism, fuzz, layers, lines};
+use crate::{cargo, determinism, fuzz, layers, lines, spec};
 
 /// What came of a command that did not fail.
 pub(crate) enum Outcome {
@@ -31,6 +31,11 @@ pub(crate) const GATES: &[Gate] = &[
         name: "layers",
         about: "crates use only the crates they may, and no I/O below the line",
         run: layers::check,
+    },
+    Gate {
+        name: "spec",
+        about: "tests cite whatever the protocol demands, and no citation leads nowhere",
+        run: spec::check,
     },
     Gate { name: "clippy", about: "no lint complains", run: clippy },
     Gate { name: "doc", about: "the documentation builds without a warning", run: doc },

@@ -8,13 +8,17 @@
 
 mod cargo;
 mod ci;
+mod citations;
+mod clauses;
 mod determinism;
 mod fuzz;
 mod layers;
 mod line;
 mod lines;
 mod metadata;
+mod soak;
 mod source;
+mod spec;
 
 use std::env;
 use std::path::Path;
@@ -57,6 +61,7 @@ fn dispatch(arguments: &[&str]) -> Result<Outcome, String> {
         ["ci"] => ci::run(false),
         ["ci", "--keep-going"] => ci::run(true),
         ["fuzz", "run", rest @ ..] => fuzz::run(rest),
+        ["soak", rest @ ..] => soak::run(rest),
         [name] if let Some(gate) = ci::gate(name) => (gate.run)(),
         _ => Err(format!("no command `{}`\n\n{}", arguments.join(" "), help())),
     }
@@ -74,5 +79,6 @@ fn help() -> String {
         let _ = writeln!(text, "  {:<32} {}", gate.name, gate.about);
     }
     text.push_str("  fuzz run TARGET [--seconds N]    look for new inputs with libFuzzer\n");
+    text.push_str("  soak [--seeds N] [--from N]      many seeds of the random scenes of RUDP\n");
     text
 }

@@ -74,6 +74,21 @@ pub(crate) fn code(source: &str) -> Vec<u8> {
     code
 }
 
+/// The comments, with what begins them.
+pub(crate) fn comments(source: &str) -> Vec<Range<usize>> {
+    let bytes = source.as_bytes();
+    let mut comments = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let end = token_end(source, at);
+        if let [b'/', b'/' | b'*', ..] = bytes[at..] {
+            comments.push(at..end);
+        }
+        at = end;
+    }
+    comments
+}
+
 /// Puts spaces in place of everything but line breaks.
 pub(crate) fn blank(code: &mut [u8]) {
     for byte in code.iter_mut().filter(|byte| **byte != b'\n') {

@@ -19,6 +19,13 @@ fn comments_are_not_code() {
 }
 
 #[test]
+fn comments_are_found() {
+    let source = "a // b\n/// c\nf(\"// d\", '/') /* e\n // f */ g / h // é";
+    let found: Vec<_> = comments(source).into_iter().map(|range| &source[range]).collect();
+    assert_eq!(found, ["// b", "/// c", "/* e\n // f */", "// é"]);
+}
+
+#[test]
 fn strings_are_not_code() {
     assert_eq!(code_of(r#"f("{ \" {", x)"#), "f( , x)");
     assert_eq!(code_of("f(r\"\\\", x)"), "f( , x)");

@@ -5,5 +5,6 @@ pub mod batch;
 pub mod client;
 pub mod codec;
 pub mod server;
+pub mod session;
 pub mod wire_frames;
 pub mod wire_packet;

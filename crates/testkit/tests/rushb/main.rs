@@ -17,6 +17,7 @@ mod options;
 mod overload;
 mod patience;
 mod random;
+#[path = "../common/record.rs"]
 mod record;
 mod shutdown;
 mod sizes;
