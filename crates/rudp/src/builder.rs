@@ -1,0 +1,276 @@
+//! [`Builder`]: the settings of an endpoint, and how it is made of them.
+//! What a running endpoint does is in `host`.
+
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rudp_crypto::{NoiseCrypto, PlainCrypto};
+use rudp_net::{Clock, Driver, DriverOptions, Socket, SocketOptions};
+use rudp_proto::config::{self, Config, EndpointConfig, RetryMode, Services};
+use rudp_proto::crypto::Crypto;
+
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::key::{Key, PublicKey, Secret};
+use crate::node::{Hub, Keeper, Node, let_go};
+use crate::random;
+use crate::waits::Waits;
+
+/// Which clients an endpoint takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ClientKeys {
+    /// With and without a key; [`peer_key`](crate::Session::peer_key) tells which.
+    #[default]
+    Any,
+    /// With a key, whichever it is.
+    Required,
+    /// With one of these keys.
+    Listed(Vec<PublicKey>),
+}
+
+/// The settings of an endpoint, of which none has to be made.
+///
+/// ```no_run
+/// use rudp::{ClientKeys, Config, Endpoint, Key};
+///
+/// # fn main() -> Result<(), rudp::Error> {
+/// let key = Key::load_or_generate("server.key")?;
+/// let friends = vec!["AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8".parse()?];
+/// let endpoint = Endpoint::builder()
+///     .bind("[::]:7777")
+///     .key(key)
+///     .client_keys(ClientKeys::Listed(friends))
+///     .services(["chat", "files"])
+///     .config(Config::bulk())
+///     .build()?;
+/// # Ok(()) }
+/// ```
+#[derive(Default)]
+#[must_use = "an endpoint is made by build()"]
+pub struct Builder {
+    address: Option<String>,
+    key: Option<Key>,
+    secret: Option<Secret>,
+    plain: bool,
+    client_keys: ClientKeys,
+    endpoint: EndpointConfig,
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, key, secret, plain, client_keys, endpoint } = self;
+        f.debug_struct("Builder")
+            .field("address", address)
+            .field("key", key)
+            .field("secret", secret)
+            .field("plain", plain)
+            .field("client_keys", client_keys)
+            .field("endpoint", endpoint)
+            .finish()
+    }
+}
+
+impl Builder {
+    /// The address to use, as `address:port`, with port 0 for any that is free. `[::]` is all
+    /// addresses of IPv6 and IPv4. Default: all addresses, any port.
+    #[expect(clippy::needless_pass_by_value, reason = "callers have a `&str` or a `SocketAddr`")]
+    pub fn bind(mut self, address: impl ToString) -> Self {
+        self.address = Some(address.to_string());
+        self
+    }
+
+    /// The endpoint's key: what others know it by. Default: a new one, which nobody can know, if an
+    /// [address](Self::bind) was given, and else none.
+    pub fn key(mut self, key: Key) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// A secret that clients and server share besides their keys. Who does not have it gets no
+    /// answer. Default: none.
+    pub fn secret(mut self, secret: Secret) -> Self {
+        self.secret = Some(secret);
+        self
+    }
+
+    /// The settings of its sessions.
+    pub fn config(mut self, config: Config) -> Self {
+        self.endpoint.session = config;
+        self
+    }
+
+    /// The services that clients may ask for by name; the empty name is that of clients who ask for
+    /// none. Others are refused. Default: whatever is asked for
+    /// ([`service`](crate::Session::service) tells).
+    pub fn services(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.endpoint.services = Services::Named(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Which clients are taken. Default: any.
+    pub fn client_keys(mut self, keys: ClientKeys) -> Self {
+        self.client_keys = keys;
+        self
+    }
+
+    /// When clients have to prove their address first, which costs them a round trip. Default:
+    /// under load.
+    pub fn retry(mut self, mode: RetryMode) -> Self {
+        self.endpoint.retry = mode;
+        self
+    }
+
+    /// Neither encryption nor keys, only a checksum: for closed networks, and for measuring. The
+    /// other end has to be told so too.
+    pub fn plain(mut self) -> Self {
+        self.plain = true;
+        self
+    }
+
+    /// The most sessions at once; clients beyond are refused. 1 to 2^24; default 65,536.
+    pub fn max_sessions(mut self, sessions: usize) -> Self {
+        self.endpoint.max_sessions = sessions;
+        self
+    }
+
+    /// The most bytes that all sessions together hold for their peers. At least the windows of one
+    /// session; default 1 GiB.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.endpoint.memory = bytes;
+        self
+    }
+
+    /// 32 secret bytes that outlive restarts, and that no other endpoint has: with them, peers learn
+    /// within one round trip that this endpoint was restarted. Default: new ones each time, so that
+    /// peers find out by their idle timeout.
+    pub fn reset_key(mut self, key: [u8; 32]) -> Self {
+        self.endpoint.reset_key = Some(key);
+        self
+    }
+
+    /// Makes the endpoint: binds its socket and starts its thread. It dials at once, and answers
+    /// clients from the first [`listen`](Endpoint::listen) or [`accept`](Endpoint::accept) on.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput): a setting is out of its range, or makes no
+    /// sense with another; [`Io`](crate::ErrorKind::Io): the address is in use, or not of this
+    /// machine.
+    pub fn build(self) -> Result<Endpoint> {
+        self.check()?;
+        let crypto = self.crypto()?;
+        let socket = bind(self.address.as_deref())?;
+        let clock = Clock::new();
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let endpoint_config = EndpointConfig {
+            client_keys: listed(self.client_keys),
+            unix_seconds_at_zero: unix.as_secs(),
+            ..self.endpoint
+        };
+        let config = endpoint_config.session.clone();
+        let (plain, public_key) = (self.plain, crypto.public_key().map(PublicKey::from));
+        let seed = random::seed()?;
+        let endpoint = rudp_proto::Endpoint::new(endpoint_config, crypto, &seed)?;
+        let (waits, keeper) = (Arc::new(Waits::default()), Keeper::default());
+        let hub = Hub::new(Arc::clone(&waits), Arc::clone(&keeper));
+        let options = DriverOptions {
+            clock,
+            on_end: Some(Box::new(move |_| {
+                waits.end();
+                let_go(&keeper);
+            })),
+            ..DriverOptions::default()
+        };
+        let engine = Driver::spawn(Node::new(endpoint), hub, socket, options)
+            .map_err(|error| Error::system("starting the endpoint's thread", error))?;
+        Ok(Endpoint::new(Host { engine, config, plain, public_key }))
+    }
+
+    fn check(&self) -> Result<()> {
+        let keyed = self.key.is_some() || self.secret.is_some();
+        if self.plain && (keyed || self.client_keys != ClientKeys::Any) {
+            return Err(Error::invalid("the plain profile has neither keys nor secrets"));
+        }
+        Ok(())
+    }
+
+    fn crypto(&self) -> Result<Arc<dyn Crypto>> {
+        if self.plain {
+            return Ok(Arc::new(PlainCrypto));
+        }
+        let key = match (&self.key, &self.address) {
+            (None, Some(_)) => Some(Key::generate()?.to_static()),
+            (key, _) => key.as_ref().map(Key::to_static),
+        };
+        let secret = self.secret.as_ref().map(Secret::to_preshared);
+        Ok(Arc::new(NoiseCrypto::new(key, secret)))
+    }
+}
+
+fn listed(keys: ClientKeys) -> config::ClientKeys {
+    match keys {
+        ClientKeys::Any => config::ClientKeys::Any,
+        ClientKeys::Required => config::ClientKeys::Required,
+        ClientKeys::Listed(keys) => {
+            config::ClientKeys::Listed(keys.into_iter().map(Into::into).collect())
+        }
+    }
+}
+
+/// A socket at `address`, of which the first that can be used is, or anywhere.
+fn bind(address: Option<&str>) -> Result<Socket> {
+    let Some(address) = address else {
+        // Machines without IPv6 have no `[::]`.
+        let everywhere: [SocketAddr; 2] = [([0u16; 8], 0).into(), ([0u8; 4], 0).into()];
+        return bind_first(&everywhere, "any address");
+    };
+    let failed = |error| Error::system(format!("using the address {address}"), error);
+    let addresses: Vec<_> = address.to_socket_addrs().map_err(failed)?.collect();
+    bind_first(&addresses, address)
+}
+
+fn bind_first(addresses: &[SocketAddr], name: &str) -> Result<Socket> {
+    let mut failure = None;
+    for address in addresses {
+        match Socket::bind(*address, &SocketOptions::default()) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    let error = failure.unwrap_or_else(|| std::io::ErrorKind::AddrNotAvailable.into());
+    Err(Error::system(format!("using {name}"), error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn the_plain_profile_has_no_keys() {
+        let key = Key::from_bytes([1; 32]);
+        let secret = Secret::from_bytes([1; 32]);
+        let builders = [
+            Builder::default().plain().key(key),
+            Builder::default().plain().secret(secret),
+            Builder::default().plain().client_keys(ClientKeys::Required),
+        ];
+        for builder in builders {
+            assert_eq!(builder.check().unwrap_err().kind(), ErrorKind::InvalidInput);
+        }
+        assert!(Builder::default().plain().check().is_ok());
+    }
+
+    #[test]
+    fn addresses_that_cannot_be_used_are_named() {
+        for address in ["192.0.2.1:0", "no port", "[::1"] {
+            let error = bind(Some(address)).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::Io, "{address}");
+            assert!(error.to_string().contains(address), "{error}");
+        }
+        assert!(bind(None).is_ok());
+        assert!(bind(Some("localhost:0")).unwrap().local_addr().ip().is_loopback());
+    }
+}

@@ -1,0 +1,207 @@
+//! Receipts: what is known of what was sent, and how to wait until enough is.
+//! Who tells it is the protocol (docs/PROTOCOL.md, 7.6).
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rudp_proto::{Fail, MESSAGES, MessageFate, ReceiptState, SendMode, Session};
+
+use crate::block;
+use crate::error::{Error, ErrorKind, Origin, Result};
+use crate::link::Link;
+use crate::waits::Topic;
+
+/// How much is to be known of what was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// The peer's host has it. It may still be lost if that host fails before its program reads.
+    Received,
+    /// The peer's program has read it, or confirmed it where it does so by hand.
+    Read,
+}
+
+/// What a claim is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// Everything up to `offset` of a stream, or of the messages that never get lost.
+    Upto { stream: u64, offset: u64 },
+    /// A message that may get lost.
+    Fate { message: u64 },
+}
+
+/// What was sent, and what is known of it. Both forms of the API wrap it.
+pub(crate) struct Claim {
+    link: Arc<Link>,
+    goal: Goal,
+}
+
+impl Claim {
+    pub(crate) fn new(link: Arc<Link>, goal: Goal) -> Self {
+        Self { link, goal }
+    }
+
+    /// A claim on everything that was written to a stream so far.
+    pub(crate) fn on(link: &Arc<Link>, stream: u64) -> Self {
+        // A stream of which nothing is known any more was read to its end.
+        let state = link.ask(|session| session.receipt(stream)).ok().flatten().unwrap_or_default();
+        Self::new(Arc::clone(link), Goal::Upto { stream, offset: state.written })
+    }
+
+    /// Sends a message.
+    pub(crate) fn send(
+        session: &mut Session<'_>,
+        data: Bytes,
+        mode: SendMode,
+    ) -> Result<Goal, Fail> {
+        // The fate of messages that never get lost follows from the count of their bytes.
+        let track = matches!(mode, SendMode::Deadline(_) | SendMode::Unreliable);
+        let message = session.send_message(data, mode, track)?;
+        if track {
+            return Ok(Goal::Fate { message });
+        }
+        let offset = session.receipt(MESSAGES).map_or(0, |state| state.written);
+        Ok(Goal::Upto { stream: MESSAGES, offset })
+    }
+
+    /// Waits until enough is known. `asked` is false at first.
+    pub(crate) fn poll(
+        &self,
+        cx: &mut Context<'_>,
+        until: Until,
+        asked: &mut bool,
+    ) -> Poll<Result<()>> {
+        let (topic, stream) = match self.goal {
+            Goal::Upto { stream, .. } => (Topic::Receipt(stream), Some(stream)),
+            Goal::Fate { message } => (Topic::Fate(message), None),
+        };
+        self.link.poll_until(cx, topic, |session| {
+            if let Some(known) = known(session, self.goal, until).transpose() {
+                return Some(known);
+            }
+            if let Some(ended) = session.ended() {
+                return Some(Err(ended.clone().into()));
+            }
+            if let Some(stream) = stream.filter(|_| !std::mem::replace(asked, true)) {
+                // If that fails, then the stream tells why the next time.
+                let _ = session.request_receipt(stream);
+            }
+            None
+        })
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receipt").field("of", &self.goal).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Goal::Fate { message, .. } = self.goal {
+            self.link.forget_message(message);
+        }
+    }
+}
+
+/// Whether enough is known, or `None` if more may come.
+fn known(session: &Session<'_>, goal: Goal, until: Until) -> Result<Option<()>> {
+    match goal {
+        Goal::Upto { stream, offset } => match session.receipt(stream) {
+            Some(state) => judge(&state, offset, until),
+            // It was forgotten because all of it was read.
+            None => Ok(Some(())),
+        },
+        // A host may have discarded it by the time its program read.
+        Goal::Fate { .. } if until == Until::Read => {
+            Err(Error::invalid("only of reliable messages the peer tells that it has read them"))
+        }
+        Goal::Fate { message } => match session.message_fate(message) {
+            MessageFate::Waiting => Ok(None),
+            MessageFate::Received | MessageFate::Delivered => Ok(Some(())),
+            MessageFate::Dropped | MessageFate::Lost => {
+                Err(Error::bare(ErrorKind::NotDelivered, Origin::Network))
+            }
+        },
+    }
+}
+
+/// As [`known`], for a stream up to `offset`.
+fn judge(state: &ReceiptState, offset: u64, until: Until) -> Result<Option<()>> {
+    let upto = match until {
+        Until::Received => state.received,
+        Until::Read => state.read,
+    };
+    if upto >= offset {
+        return Ok(Some(()));
+    }
+    if state.is_final && until == Until::Read {
+        return Err(Error::bare(ErrorKind::StreamStopped, Origin::Peer));
+    }
+    Ok(None)
+}
+
+/// What was sent up to a moment, or one message, to wait until it has arrived.
+///
+/// Receipts cost nothing until they are waited for.
+pub struct Receipt {
+    pub(crate) claim: Claim,
+}
+
+impl Receipt {
+    /// Waits until the peer's host has it, or its program has read it, but at most for `within`.
+    ///
+    /// # Errors
+    /// [`TimedOut`](ErrorKind::TimedOut), which says nothing about what was sent;
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for [`Until::Read`] of a message that is not reliable,
+    /// since nobody tells;
+    /// [`NotDelivered`](ErrorKind::NotDelivered) if a message was dropped or got lost;
+    /// [`StreamStopped`](ErrorKind::StreamStopped) if the peer's program will not read it; what
+    /// ended the session.
+    pub fn wait(&self, until: Until, within: Duration) -> Result<()> {
+        let mut asked = false;
+        block::on(Some(within), |cx| self.claim.poll(cx, until, &mut asked))
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.claim.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(received: u64, read: u64) -> ReceiptState {
+        ReceiptState { written: 10, received, read, ..ReceiptState::default() }
+    }
+
+    #[test]
+    fn a_receipt_is_reached_by_its_offset() {
+        use Until::{Read, Received};
+        let cases = [
+            (state(9, 9), Received, false),
+            (state(10, 0), Received, true),
+            (state(10, 9), Read, false),
+            (state(10, 10), Read, true),
+        ];
+        for (state, until, reached) in cases {
+            let known = judge(&state, 10, until).unwrap().is_some();
+            assert_eq!(known, reached, "{state:?} {until:?}");
+        }
+    }
+
+    #[test]
+    fn what_will_not_be_read_is_not_waited_for() {
+        let last = ReceiptState { is_final: true, ..state(10, 4) };
+        let error = judge(&last, 10, Until::Read).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StreamStopped);
+        assert_eq!(judge(&last, 4, Until::Read).unwrap(), Some(()));
+        assert_eq!(judge(&last, 10, Until::Received).unwrap(), Some(()));
+    }
+}
