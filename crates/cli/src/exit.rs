@@ -16,10 +16,14 @@ pub enum Exit {
     NoAnswer = 3,
     /// The peer refused, or has no such thing.
     Refused = 4,
+    /// The server has another key than it should.
+    WrongKey = 5,
     /// What arrived is not what was sent, or not what was expected.
     Corrupt = 6,
     /// A local file or socket failed.
     Local = 7,
+    /// What was sent may have arrived or not: nobody knows.
+    Unknown = 8,
     /// Ctrl-C.
     Interrupted = 130,
 }

@@ -1,4 +1,4 @@
-//! The programs of rudp: `rushb`, and what the programs share.
+//! The programs of rudp: `rudp`, `rushb`, and what the programs share.
 //! The protocols live in their own crates; here are arguments, files, logs and exit codes.
 
 #![allow(
@@ -8,8 +8,15 @@
 )]
 
 mod exit;
+mod limiter;
+mod logs;
+mod output;
+mod pages;
 mod print;
+mod progress;
+pub mod rudp;
 pub mod rushb;
 mod signals;
+mod values;
 
 pub use exit::{Exit, Failure};

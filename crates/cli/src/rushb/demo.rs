@@ -18,12 +18,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::args::{DemoArgs, ServeArgs};
 use super::download::{Download, Signal};
+use super::expected::{Checked, Expected};
 use super::ladder::{self, Direction, Ladder};
-use super::output::{Expected, Output};
-use super::{progress, serve};
+use super::serve;
 use crate::exit::{Exit, Failure, OrExit};
 use crate::print::print;
-use crate::signals;
+use crate::{progress, signals};
 
 const NAME: &str = "demo.txt";
 
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let expected =
         Expected { size: Some(text.len() as u64), sha256: Some(Sha256::digest(&text).into()) };
     let bar = progress::bar(NAME, expected.size, !verbose);
-    let output = Output::open(Some(&copy), NAME, expected)?;
+    let output = Checked::open(Some(&copy), NAME, expected)?;
     let started = Instant::now();
     let outcome =
         Download::new(0, output, bar.clone(), sender).run(client, relay.local_addr(), &signals)?;

@@ -12,7 +12,7 @@ use rudp_net::{Driver, DriverOptions, Socket, SocketOptions};
 use rushb::wire::Options;
 use rushb::{ClientEvent, Failure as Cause};
 
-use super::output::Output;
+use super::expected::Checked;
 use crate::exit::{Exit, Failure, OrExit};
 
 /// What ends the waiting for a download.
@@ -29,7 +29,7 @@ pub(crate) struct Download {
     signals: Sender<Signal>,
     bar: ProgressBar,
     /// Gone once the file is in its place, or will never be.
-    output: Option<Output>,
+    output: Option<Checked>,
     result: Result<(), Failure>,
     bytes: u64,
     complete: bool,
@@ -45,13 +45,13 @@ pub(crate) struct Outcome {
     /// What the server granted, if it answered at all.
     pub(crate) granted: Option<Options>,
     /// The place for the bytes, where nothing came to fill it.
-    pub(crate) output: Option<Output>,
+    pub(crate) output: Option<Checked>,
 }
 
 impl Download {
     pub(crate) fn new(
         number: usize,
-        output: Output,
+        output: Checked,
         bar: ProgressBar,
         signals: Sender<Signal>,
     ) -> Self {

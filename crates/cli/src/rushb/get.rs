@@ -1,5 +1,5 @@
 //! `rushb get`: one download, from the command line to the summary.
-//! The download itself is in `download`, the file in `output`.
+//! The download itself is in `download`, the file in `expected`.
 
 use std::net::SocketAddr;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -11,11 +11,11 @@ use rushb::{Client, ClientConfig};
 
 use super::args::GetArgs;
 use super::download::{Download, Outcome, Signal};
+use super::expected::{Checked, Expected};
 use super::ladder::{self, Ladder};
-use super::output::{Expected, Output};
-use super::progress;
 use crate::exit::{Exit, Failure, OrExit};
 use crate::print::note;
+use crate::progress;
 use crate::signals;
 
 pub(crate) fn run(args: &GetArgs) -> Result<(), Failure> {
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &GetArgs) -> Result<(), Failure> {
     signals::on_interrupt(sender.clone(), Signal::Interrupted)?;
     let addresses = args.from.resolve()?;
     let expected = Expected { size: args.expect_size, sha256: args.expect_sha256 };
-    let output = Output::open(args.output.as_deref(), &args.from.name, expected)?;
+    let output = Checked::open(args.output.as_deref(), &args.from.name, expected)?;
     let bar = progress::bar(&args.from.name, args.expect_size, !args.quiet && !args.verbose);
     let started = Instant::now();
     let outcome = try_each(args, &addresses, output, &bar, &sender, &signals);
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &GetArgs) -> Result<(), Failure> {
 fn try_each(
     args: &GetArgs,
     addresses: &[SocketAddr],
-    mut output: Output,
+    mut output: Checked,
     bar: &ProgressBar,
     sender: &Sender<Signal>,
     signals: &Receiver<Signal>,

@@ -5,14 +5,10 @@ mod args;
 mod demo;
 mod directory;
 mod download;
+mod expected;
 mod get;
 mod ladder;
-mod limiter;
 mod location;
-mod logs;
-mod output;
-mod pages;
-mod progress;
 mod serve;
 mod site;
 
@@ -20,10 +16,11 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use self::args::{Args, Command, ServeArgs};
 use crate::exit::{Exit, Failure};
+use crate::pages;
 use crate::print::note;
 
 /// The name under which old harnesses start a server, without arguments.
@@ -57,7 +54,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(&args),
         Command::Get(args) => get::run(&args),
         Command::Demo(args) => demo::run(&args),
-        Command::Completions { shell } => pages::completions(shell),
-        Command::Man { out } => pages::man(out.as_deref()),
+        Command::Completions { shell } => pages::completions(Args::command(), shell),
+        Command::Man { out } => pages::man(Args::command(), out.as_deref()),
     }
 }

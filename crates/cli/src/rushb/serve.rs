@@ -12,11 +12,10 @@ use tracing::info;
 
 use super::args::ServeArgs;
 use super::directory::Directory;
-use super::logs;
 use super::site::{Scan, Site, Totals};
 use crate::exit::{Exit, Failure, OrExit};
 use crate::print::print;
-use crate::signals;
+use crate::{logs, signals};
 
 /// How long open sessions may go on after Ctrl-C.
 const GRACE: Duration = Duration::from_millis(800);

@@ -13,7 +13,8 @@ use rushb::{Limit, Outcome, Report, Server, ServerEvent, SessionId, cipher};
 use tracing::{debug, error, info, warn};
 
 use super::directory::{Directory, FileId, Found, Refusal};
-use super::limiter::Limiter;
+use crate::limiter::Limiter;
+use crate::print::shown;
 
 /// Characters of a name in a log line.
 const LOGGED_NAME: usize = 100;
@@ -246,11 +247,9 @@ impl Application<Server> for Site {
     }
 }
 
-/// What a log may show of a name that anybody can choose: not all of it, and nothing that a terminal
-/// would obey.
+/// What a log may show of a name that anybody can choose.
 fn loggable(name: &str) -> String {
-    let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-    name.chars().take(LOGGED_NAME).map(shown).collect()
+    shown(name, LOGGED_NAME)
 }
 
 #[cfg(test)]

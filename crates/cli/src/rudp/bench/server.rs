@@ -1,0 +1,140 @@
+//! The listening side of the measurements: counts, echoes, and holds.
+//! What is sent is the client's.
+
+use std::io::Read as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rudp::{Endpoint, ErrorKind, Session};
+use serde_json::json;
+
+use super::{CHUNK, Meter, failed, figures, kib_each, latencies, monotonic, rss_kib};
+use crate::exit::{Exit, Failure, OrExit};
+use crate::print::print;
+use crate::rudp::args::{Load, Mode};
+
+/// How long a read may wait before the clock is looked at.
+const GLANCE: Duration = Duration::from_millis(200);
+
+/// How long a message is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) fn run(mode: Mode, endpoint: &Endpoint, load: &Load) -> Result<(), Failure> {
+    endpoint.listen().map_err(failed)?;
+    print("READY\n")?;
+    match mode {
+        Mode::Bulk => bulk(endpoint, load.duration()?),
+        Mode::Pingpong | Mode::Conn => echo(endpoint),
+        Mode::Idle => idle(endpoint, load.conns as usize),
+        Mode::Msg => messages(endpoint, load.messages()?),
+    }
+}
+
+/// Counts the bytes of one session from the first one on.
+fn bulk(endpoint: &Endpoint, time: Duration) -> Result<(), Failure> {
+    let session = endpoint.accept().map_err(failed)?;
+    let mut buffer = vec![0; CHUNK];
+    let first = (&session).read(&mut buffer).or_exit(Exit::Other, || "nothing came".into())?;
+    session.set_read_timeout(Some(GLANCE)).map_err(failed)?;
+    let mut meter = Meter::begin();
+    meter.bytes = first as u64;
+    let mut ended = "time".to_owned();
+    while meter.elapsed() < time {
+        match (&session).read(&mut buffer) {
+            Ok(0) => {
+                "end".clone_into(&mut ended);
+                break;
+            }
+            Ok(len) => meter.bytes += len as u64,
+            Err(error) if is_late(&error) => {}
+            Err(error) => {
+                ended = error.to_string();
+                break;
+            }
+        }
+    }
+    figures(&meter.figures(&ended))
+}
+
+fn is_late(error: &std::io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rudp::Error>());
+    inner.is_some_and(|inner| inner.kind() == ErrorKind::TimedOut)
+}
+
+/// Gives back whatever comes, until it is ended by a signal. Threads are kept for the next session,
+/// and one more is started when none is free.
+fn echo(endpoint: &Endpoint) -> Result<(), Failure> {
+    let (sender, sessions) = mpsc::channel();
+    let sessions = Arc::new(Mutex::new(sessions));
+    let free = Arc::new(AtomicUsize::new(0));
+    loop {
+        let session = endpoint.accept().map_err(failed)?;
+        if free.load(Ordering::Acquire) == 0 {
+            let (sessions, free) = (Arc::clone(&sessions), Arc::clone(&free));
+            free.fetch_add(1, Ordering::Release);
+            let work = move || work(&sessions, &free);
+            thread::Builder::new()
+                .spawn(work)
+                .or_exit(Exit::Other, || "cannot start a thread".into())?;
+        }
+        free.fetch_sub(1, Ordering::AcqRel);
+        // There is a thread that receives.
+        let _ = sender.send(session);
+    }
+}
+
+fn work(sessions: &Mutex<Receiver<Session>>, free: &AtomicUsize) {
+    let mut buffer = [0; 2_048];
+    loop {
+        let next = sessions.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(session) = next else { return };
+        while let Ok(len @ 1..) = (&session).read(&mut buffer) {
+            if session.send(&buffer[..len]).is_err() {
+                break;
+            }
+        }
+        drop(session);
+        free.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// Holds sessions that have echoed one byte, all in this thread: those of other threads would be
+/// measured too.
+fn idle(endpoint: &Endpoint, count: usize) -> Result<(), Failure> {
+    let before = rss_kib();
+    let mut held = Vec::with_capacity(count);
+    while held.len() < count {
+        let session = endpoint.accept().map_err(failed)?;
+        session.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
+        // Whoever comes and says nothing is none of those that are counted.
+        if let Ok(byte) = session.receive(1)
+            && session.send(byte).is_ok()
+        {
+            held.push(session);
+        }
+    }
+    thread::sleep(Duration::from_secs(2));
+    figures(&json!({"conns": held.len(), "kib_per_conn": kib_each(before, held.len())}))
+}
+
+/// Measures how long each message was on its way.
+fn messages(endpoint: &Endpoint, expected: u32) -> Result<(), Failure> {
+    let session = endpoint.accept().map_err(failed)?;
+    session.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
+    let mut nanos = Vec::with_capacity(expected as usize);
+    let begun = Instant::now();
+    while nanos.len() < expected as usize {
+        let Ok(message) = session.receive_message() else { break };
+        let now = monotonic();
+        if let Some(stamp) = message.data.first_chunk() {
+            nanos.push(now.saturating_sub(u64::from_le_bytes(*stamp)));
+        }
+    }
+    let mut value = latencies(nanos);
+    value["expected"] = json!(expected);
+    value["seconds"] = json!(begun.elapsed().as_secs_f64());
+    figures(&value)
+}
