@@ -135,7 +135,9 @@ impl Sender {
     /// (docs/PROTOCOL.md, 9.2.5). An end without data counts as read as soon as it has come (7.6.4).
     pub(super) fn is_delivered(&self) -> bool {
         let written = self.buffer.written();
-        let is_read = self.finish != Finish::Open && written > 0 && self.told.read() >= written;
+        // Behind a stop nothing more is written: what was is all.
+        let is_closed = self.finish != Finish::Open || self.is_stopped;
+        let is_read = is_closed && written > 0 && self.told.read() >= written;
         self.told.all_read() || is_read || (self.is_all_acked() && written == 0)
     }
 
