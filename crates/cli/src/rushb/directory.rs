@@ -152,10 +152,14 @@ impl Directory {
         }
     }
 
-    fn open_file(&self, name: Arc<str>) -> Result<(File, FileId), Refusal> {
+    fn open_file(&mut self, name: Arc<str>) -> Result<(File, FileId), Refusal> {
         let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
         if !Path::new(&*name).components().all(plain) {
             return Err(Refusal::Outside);
+        }
+        // First, so that not even for a moment too many are open.
+        while self.open.len() >= self.open.cap().get() {
+            self.open.pop_lru();
         }
         let mut options = OpenOptions::new();
         // A FIFO without a writer must not stop the server.

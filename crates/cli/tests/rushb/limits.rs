@@ -158,10 +158,13 @@ fn few_open_files_serve_many() {
         for (client, content) in clients.iter().zip(&contents) {
             let start = usize::from(number - 1) * 1464;
             client.expect(&packet(number, 0, DAT | CHK, &content[start..start + 1464]));
-            client.send(&packet(number + 1, number, DAT | ACK | CHK, b""));
         }
+        // All is answered: the server is at rest while its files are counted.
         let open = open_files(server.process.id(), &place);
         assert!(open.is_none_or(|open| open <= 4), "{open:?} are open");
+        for client in &clients {
+            client.send(&packet(number + 1, number, DAT | ACK | CHK, b""));
+        }
     }
     for client in &clients {
         client.close(5, CHK);
