@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Rushb(RushbArgs),
     #[command(about = first_line(RUSHB_IDLE), long_about = RUSHB_IDLE)]
     RushbIdle(IdleArgs),
+    /// The protocol alone: two endpoints in one thread, without system and driver
+    Datapath(DatapathArgs),
     /// A server, as a process of its own
     #[command(hide = true)]
     Server(ServerArgs),
@@ -211,4 +213,27 @@ mod tests {
             assert_eq!(Habit::from_str(habit.name(), false), Ok(*habit));
         }
     }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DatapathArgs {
+    /// How much is sent
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
+    pub(crate) bytes: u64,
+
+    /// Bytes of UDP payload in a full packet
+    #[arg(long, value_name = "BYTES", default_value_t = 1_472)]
+    pub(crate) packet_size: u16,
+
+    /// How much is on its way at once
+    #[arg(long, value_name = "BYTES", default_value_t = 128 << 10)]
+    pub(crate) flight: usize,
+
+    /// What the sending side may hold
+    #[arg(long, value_name = "BYTES", default_value_t = 8 << 20)]
+    pub(crate) send_buffer: u64,
+
+    /// Without encryption
+    #[arg(long)]
+    pub(crate) plain: bool,
 }

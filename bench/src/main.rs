@@ -9,6 +9,7 @@
 
 mod args;
 mod child;
+mod datapath;
 mod file;
 mod idle;
 mod machine;
@@ -27,6 +28,7 @@ fn main() -> anyhow::Result<()> {
     match Args::parse().command {
         Command::Rushb(args) => rounds::run(&args),
         Command::RushbIdle(args) => idle::run(&args),
+        Command::Datapath(args) => datapath::run(&args),
         Command::Server(args) => servers::run(&args),
         Command::Swarm(args) => swarm::run(&args),
     }

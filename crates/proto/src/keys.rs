@@ -189,7 +189,7 @@ impl Keys {
     }
 
     /// Opens `packet` into `frames`, which is shorter than what is sealed by the profile's trailer.
-    /// If it is of the next phase, the previous key stays until `erase_at`: three probe timeouts
+    /// If it is of the next phase, the previous key stays until `erase_at` says: three probe timeouts
     /// from now.
     ///
     /// # Errors
@@ -197,7 +197,7 @@ impl Keys {
     pub(crate) fn open(
         &mut self,
         packet: &DataPacket<'_>,
-        erase_at: Instant,
+        erase_at: impl FnOnce() -> Instant,
         frames: &mut [u8],
     ) -> Result<Opened, Rejected> {
         let opened = self.try_open(packet, erase_at, frames);
@@ -210,7 +210,7 @@ impl Keys {
     fn try_open(
         &mut self,
         packet: &DataPacket<'_>,
-        erase_at: Instant,
+        erase_at: impl FnOnce() -> Instant,
         frames: &mut [u8],
     ) -> Result<Opened, Rejected> {
         let &DataPacket { header, associated, sealed } = packet;
@@ -235,7 +235,7 @@ impl Keys {
             }
             let next = receiving.next.get_or_insert_with(|| receiving.current.next(source));
             next.key(source).open(number, associated, sealed, frames)?;
-            self.go_on(number, erase_at);
+            self.go_on(number, erase_at());
             return Ok(Opened { phase_changed: true });
         }
         Ok(Opened { phase_changed: false })

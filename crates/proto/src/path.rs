@@ -151,7 +151,7 @@ impl Path {
     pub(crate) fn on_packet(
         &mut self,
         now: Instant,
-        probe_timeout: Duration,
+        probe_timeout: impl FnOnce() -> Duration,
         arrival: &Arrival,
     ) -> Option<Moved> {
         self.is_challenged = false;
@@ -165,13 +165,13 @@ impl Path {
                 trial.received = trial.received.saturating_add(arrival.bytes);
                 // All challenges were lost, and there was no way back: the peer is alive after all.
                 if trial.deadline.is_none() {
-                    trial.begin(now + probe_timeout);
+                    trial.begin(now + probe_timeout());
                 }
             }
             return None;
         }
         if arrival.is_highest && self.may_roam {
-            return self.go_to(now, probe_timeout, arrival);
+            return self.go_to(now, probe_timeout(), arrival);
         }
         None
     }

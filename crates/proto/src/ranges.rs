@@ -29,6 +29,11 @@ impl RangeSet {
         if range.is_empty() {
             return 0;
         }
+        // Mostly it follows on the last one.
+        if let Some(last) = self.0.last_mut().filter(|last| last.end == range.start) {
+            last.end = range.end;
+            return range.end - range.start;
+        }
         // All ranges that overlap or touch it become one with it.
         let first = self.0.partition_point(|own| own.end < range.start);
         let behind = first + self.0[first..].partition_point(|own| own.start <= range.end);

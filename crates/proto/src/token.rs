@@ -43,6 +43,22 @@ pub(crate) enum Token {
     Datagram { number: u64 },
 }
 
+impl Token {
+    /// This token and the next as one, if they are consecutive bytes of one stream: what becomes of
+    /// a whole flight is told at once.
+    pub(crate) fn joined(self, next: Self) -> Option<Self> {
+        match (self, next) {
+            (
+                Self::Stream { stream, offset, len, end: false },
+                Self::Stream { stream: next_stream, offset: next_offset, len: next_len, end },
+            ) if stream == next_stream && offset + u64::from(len) == next_offset => {
+                Some(Self::Stream { stream, offset, len: len.checked_add(next_len)?, end })
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What became of a packet, and so of its tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {

@@ -17,6 +17,23 @@ pub const fn len(value: u64) -> usize {
     }
 }
 
+/// Writes the shortest form of `value`, which is at most [`MAX`], to `bytes` from `at` on, where there
+/// have to be [`MAX_LEN`] bytes, and gives the place behind it.
+pub(crate) fn put(bytes: &mut [u8], at: usize, value: u64) -> usize {
+    let len = len(value);
+    let form = match len {
+        1 => 0,
+        2 => 1 << 62,
+        4 => 2 << 62,
+        _ => 3 << 62,
+    };
+    let word = form | (value << (64 - 8 * len));
+    if let Some(slot) = bytes.get_mut(at..at + MAX_LEN) {
+        slot.copy_from_slice(&word.to_be_bytes());
+    }
+    at + len
+}
+
 /// The length of the shortest form of a number of bytes in memory.
 pub(crate) const fn len_of(bytes: usize) -> usize {
     len(bytes as u64)

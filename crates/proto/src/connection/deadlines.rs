@@ -35,7 +35,7 @@ impl Connection {
             self.closing.finishing(),
             self.expiry(),
             self.keep_alive(),
-            self.rest_at,
+            self.rest_at(),
             self.confirmation.as_ref().map(|confirmation| confirmation.1),
             self.pacing(now),
         ];
@@ -99,8 +99,8 @@ impl Connection {
         if is_due(self.expiry()) {
             return self.lose(now, Ended::Silent);
         }
-        if is_due(self.rest_at) {
-            self.rest_at = None;
+        if is_due(self.rest_at()) {
+            self.quiet_since = None;
             self.rest();
         }
         self.keys.on_timeout(now);
@@ -147,9 +147,15 @@ impl Connection {
         }
     }
 
+    /// When memory that is kept for speed is given back, if nothing happens.
+    fn rest_at(&self) -> Option<Instant> {
+        let since = self.quiet_since?;
+        Some(since + self.recovery.probe_timeout().saturating_mul(REST))
+    }
+
     /// Something happened: rest is put off.
     pub(super) fn stir(&mut self, now: Instant) {
-        self.rest_at = Some(now + self.recovery.probe_timeout().saturating_mul(REST));
+        self.quiet_since = Some(now);
     }
 
     /// No packet can be sealed any more (docs/PROTOCOL.md, 2.9 and 6.5).

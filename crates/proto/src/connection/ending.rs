@@ -239,7 +239,7 @@ impl Connection {
         let sent = Sent { number, ..Sent::default() };
         self.recovery.on_sent(now, sent, tokens, &mut *self.controller);
         self.path.on_sent(len as u64);
-        self.on_left(now, len);
+        self.on_left(now, 1, len);
         (len > 0).then(|| self.transmit(len, len, false))
     }
 }

@@ -8,6 +8,7 @@ mod frequency;
 mod numbers;
 mod program;
 mod receive;
+mod run;
 mod transmit;
 
 use core::fmt;
@@ -110,8 +111,8 @@ pub(crate) struct Connection {
     frequency: Frequency,
     idle: Idle,
     idle_timeout: Option<Duration>,
-    /// When memory that is kept for speed is given back, if nothing happens.
-    rest_at: Option<Instant>,
+    /// Since when nothing has happened, until memory that is kept for speed was given back.
+    quiet_since: Option<Instant>,
     path: Path,
     streams: Streams,
     messages: Messages,
@@ -201,7 +202,7 @@ impl Connection {
             frequency: new_frequency(&config, &parameters),
             idle: Idle::new(now),
             idle_timeout: new_idle_timeout(&config, &parameters),
-            rest_at: None,
+            quiet_since: None,
             path,
             streams: new_streams(is_client, &config, &parameters),
             messages: new_messages(&config, &parameters),

@@ -72,18 +72,20 @@ impl Connection {
             return;
         };
         let Some(frames) = cx.scratch.get_mut(..len) else { return };
-        let erase_at = now + self.recovery.probe_timeout() * 3;
         let received = Received { arrival, ecn, number };
-        let is_landing = !self.closing.is_over();
-        if let Some(landing) = is_landing.then(|| self.streams.landing(len)).flatten() {
-            if self.keys.open(packet, erase_at, landing).is_err() {
-                self.streams.abandon_landing();
-                return self.on_not_opened(now);
-            }
-            let landed = self.streams.landed(&mut cx.landed);
+        let Self { keys, streams, recovery, closing, .. } = self;
+        let erase_at = || now + recovery.probe_timeout() * 3;
+        let landed = (!closing.is_over())
+            .then(|| {
+                streams
+                    .land(len, &mut cx.landed, |slot| keys.open(packet, erase_at, slot).map(drop))
+            })
+            .flatten();
+        if let Some(landed) = landed {
+            let Ok(landed) = landed else { return self.on_not_opened(now) };
             self.before_frames(now, cx, &received);
             match landed {
-                Landed::Committed { .. } => {
+                Landed::Committed => {
                     let seen = Seen { is_ack_eliciting: true, ..Seen::default() };
                     self.after_frames(now, &received, seen);
                 }
@@ -95,6 +97,7 @@ impl Connection {
             }
             return;
         }
+        let erase_at = || now + self.recovery.probe_timeout() * 3;
         if self.keys.open(packet, erase_at, frames).is_err() {
             return self.on_not_opened(now);
         }
@@ -146,7 +149,7 @@ impl Connection {
         let from = Address { remote: arrival.remote, local: arrival.local };
         let is_highest = self.acks.is_highest(number);
         let arrival = path::Arrival { from, bytes: arrival.len as u64, is_highest };
-        let moved = self.path.on_packet(now, self.recovery.probe_timeout(), &arrival);
+        let moved = self.path.on_packet(now, || self.recovery.probe_timeout(), &arrival);
         self.on_moved(now, cx, moved);
     }
 

@@ -71,10 +71,12 @@ impl Connection {
         let limit = buffer.len().min(MAX_BATCH.max(size));
         // A batch has one mark, so that this is asked for all of it at once.
         let is_ect0 = self.recovery.can_set_ect();
-        let (mut len, mut stride) = (0, 0);
-        for _ in 0..MAX_SEGMENTS {
-            if len + size > limit {
-                break;
+        let (mut len, mut stride, mut count) = (0, 0, 0);
+        while count < MAX_SEGMENTS && len + size <= limit {
+            let run = self.run(now, cx, is_ect0, buffer.get_mut(len..limit)?, MAX_SEGMENTS - count);
+            if run > 0 {
+                (len, stride, count) = (len + run * size, size, count + run);
+                continue;
             }
             let Some(permit) = self.permit(now, len == 0) else { break };
             let slot = buffer.get_mut(len..len + size)?;
@@ -82,6 +84,7 @@ impl Connection {
             if datagram == 0 {
                 break;
             }
+            count += 1;
             len += datagram;
             stride = stride.max(datagram);
             // One that is not full ends the batch: only the last may be shorter.
@@ -253,20 +256,26 @@ impl Connection {
         let sent = Sent { number, bytes, is_ack_eliciting, is_ect0, is_size_probe: false };
         self.recovery.on_sent(now, sent, tokens, &mut *self.controller);
         if is_ack_eliciting {
-            self.idle.on_sent(now);
-            self.pacer.on_sent(len as u64);
-            self.wants_ping = false;
+            self.on_eliciting_sent(now, len);
         } else {
             self.counters.acks_sent += 1;
+            self.stir(now);
         }
         self.path.on_sent(len as u64);
-        self.stir(now);
-        self.on_left(now, len);
+        self.on_left(now, 1, len);
     }
 
-    /// A packet of any kind has left, which may have been the last one that can be sealed.
-    pub(super) fn on_left(&mut self, now: Instant, len: usize) {
-        self.counters.packets_sent += 1;
+    /// Ack-eliciting packets with so many bytes leave.
+    pub(super) fn on_eliciting_sent(&mut self, now: Instant, len: usize) {
+        self.idle.on_sent(now);
+        self.pacer.on_sent(len as u64);
+        self.wants_ping = false;
+        self.stir(now);
+    }
+
+    /// Packets of any kind have left, the last of which may have been the last that can be sealed.
+    pub(super) fn on_left(&mut self, now: Instant, count: usize, len: usize) {
+        self.counters.packets_sent += count as u64;
         self.counters.bytes_sent += len as u64;
         if self.keys.allowance() == Allowance::Nothing || self.numbers.next().is_none() {
             self.wear_out(now);
@@ -302,7 +311,7 @@ impl Connection {
         let bytes = u16::try_from(len).unwrap_or(u16::MAX);
         let sent = Sent { number, bytes, is_size_probe: true, ..Sent::default() };
         self.recovery.on_sent(now, sent, tokens, &mut *self.controller);
-        self.on_left(now, len);
+        self.on_left(now, 1, len);
         Some(Transmit { local: to.local, ..Transmit::single(to.remote, len) })
     }
 }

@@ -45,7 +45,7 @@ fn open(keys: &mut Keys, packet: &[u8]) -> Result<(Vec<u8>, bool), Rejected> {
     let profile = keys.profile();
     let packet = DataPacket::parse(packet, profile).map_err(|_| Rejected)?;
     let mut frames = vec![0; packet.sealed.len() - profile.data_trailer()];
-    let opened = keys.open(&packet, SOON, &mut frames)?;
+    let opened = keys.open(&packet, || SOON, &mut frames)?;
     Ok((frames, opened.phase_changed))
 }
 

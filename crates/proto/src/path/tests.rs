@@ -40,7 +40,7 @@ impl Scene {
 
     /// A packet of 100 bytes.
     fn packet(&mut self, millis: u64, from: Address, is_highest: bool) -> Option<Moved> {
-        self.path.on_packet(at(millis), PTO, &Arrival { from, bytes: 100, is_highest })
+        self.path.on_packet(at(millis), || PTO, &Arrival { from, bytes: 100, is_highest })
     }
 
     fn respond(&mut self, millis: u64, bytes: ChallengeBytes) -> Option<Moved> {
@@ -325,7 +325,7 @@ proptest! {
                 Step::Packet { host: number, bytes, is_highest, challenge } => {
                     let from = host(number);
                     *debts.entry(from.remote).or_default() -= i128::from(bytes);
-                    scene.path.on_packet(at(now), PTO, &Arrival { from, bytes, is_highest });
+                    scene.path.on_packet(at(now), || PTO, &Arrival { from, bytes, is_highest });
                     if challenge {
                         scene.path.on_challenge(from, [number; 8]);
                     }

@@ -125,11 +125,8 @@ impl Recovery {
         let flight = sent.outstanding() as u64;
         thresholds.on_ack(ack.highest, self.next);
         for range in ack.ranges() {
-            newly.is_any |= sent.acknowledge(&range, fates, |packet| {
+            let (is_new, newest) = sent.acknowledge(&range, fates, |packet| {
                 let Packet { number, bytes, .. } = *packet;
-                if newly.newest.is_none_or(|newest| number > newest.number) {
-                    newly.newest = Some(*packet);
-                }
                 if packet.is_size_probe {
                     newly.size_probe = newly.size_probe.max(Some(bytes));
                 }
@@ -149,6 +146,9 @@ impl Recovery {
                     }
                 }
             });
+            newly.is_any |= is_new;
+            // The highest range comes first.
+            newly.newest = newly.newest.or(newest);
         }
         newly
     }

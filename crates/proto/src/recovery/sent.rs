@@ -107,46 +107,57 @@ impl SentPackets {
         self.bytes_in_flight += u64::from(packet.bytes);
         self.outstanding += 1;
         self.packets.push_back(packet);
-        self.tokens.extend(tokens.drain(..));
+        self.tokens.extend(&*tokens);
+        tokens.clear();
     }
 
-    /// Acknowledges the numbers of `range`, and returns whether one of them is new. `each` sees the
-    /// packets among them with the state that they had.
+    /// Acknowledges the numbers of `range`, and returns whether one of them is new, and the newest
+    /// packet among those that are. `each` sees these packets with the state that they had.
     pub(super) fn acknowledge(
         &mut self,
         range: &RangeInclusive<u64>,
         fates: &mut Fates<'_>,
         mut each: impl FnMut(&Packet),
-    ) -> bool {
+    ) -> (bool, Option<Packet>) {
         let range = self.floor.max(*range.start())..range.end().saturating_add(1);
-        let mut is_new = false;
+        let (mut is_new, mut newest, mut held) = (false, None, None::<Token>);
         for fresh in self.acked.gaps(range.clone()) {
             is_new = true;
-            let mut index = self.packets.partition_point(|packet| packet.number < fresh.start);
-            while let Some(packet) =
-                self.packets.get_mut(index).filter(|packet| packet.number < fresh.end)
-            {
-                let before = *packet;
+            let first = self.packets.partition_point(|packet| packet.number < fresh.start);
+            let mut behind = first;
+            for packet in self.packets.range_mut(first..) {
+                if packet.number >= fresh.end {
+                    break;
+                }
+                debug_assert_ne!(packet.state, State::Acknowledged, "its number is known to be");
+                each(packet);
+                if packet.is_in_flight() {
+                    self.bytes_in_flight -= u64::from(packet.bytes);
+                    self.outstanding -= 1;
+                }
                 packet.state = State::Acknowledged;
-                index += 1;
-                match before.state {
-                    State::Acknowledged => continue,
-                    State::Outstanding | State::Returned => {
-                        self.bytes_in_flight -= u64::from(before.bytes);
-                        self.outstanding -= 1;
-                    }
-                    State::Lost => {}
-                }
-                each(&before);
-                for &token in self.tokens.range(self.tokens_of(index - 1)) {
-                    fates(Fate::Acknowledged, token);
-                }
+                behind += 1;
             }
+            if behind == first {
+                continue;
+            }
+            newest = self.packets.get(behind - 1).copied();
+            // What becomes of a whole flight is told at once.
+            for &token in self.tokens.range(self.tokens_of(first..behind)) {
+                let joined = held.and_then(|held| held.joined(token));
+                if let (None, Some(held)) = (joined, held) {
+                    fates(Fate::Acknowledged, held);
+                }
+                held = joined.or(Some(token));
+            }
+        }
+        if let Some(held) = held {
+            fates(Fate::Acknowledged, held);
         }
         if is_new {
             self.acked.insert(range);
         }
-        is_new
+        (is_new, newest)
     }
 
     /// Declares packets lost, from the lowest outstanding one on, up to the first that `judge` does
@@ -205,19 +216,19 @@ impl SentPackets {
 
     /// Tells the tokens of a packet that they are lost.
     fn give_back(&self, index: usize, fates: &mut Fates<'_>) {
-        for &token in self.tokens.range(self.tokens_of(index)) {
+        for &token in self.tokens.range(self.tokens_of(index..index + 1)) {
             fates(Fate::Lost, token);
         }
     }
 
-    /// Where the tokens of the packet at `index` are.
-    fn tokens_of(&self, index: usize) -> Range<usize> {
+    /// Where the tokens of the packets with these indices are.
+    fn tokens_of(&self, packets: Range<usize>) -> Range<usize> {
         let place = |index| {
             let first = self.packets.get(index).map(|packet: &Packet| packet.first_token);
             let start = first.map(|first| first.wrapping_sub(self.first_token) as usize);
             start.unwrap_or(self.tokens.len())
         };
-        place(index)..place(index + 1)
+        place(packets.start)..place(packets.end)
     }
 
     /// Releases what was acknowledged, or lost at `lost_before` or earlier, from the front.
@@ -231,7 +242,7 @@ impl SentPackets {
         if packets == 0 {
             return;
         }
-        let tokens = self.tokens_of(packets).start;
+        let tokens = self.tokens_of(0..packets).end;
         self.packets.drain(..packets);
         self.tokens.drain(..tokens);
         self.first_token = self.first_token.wrapping_add(wrapped(tokens));

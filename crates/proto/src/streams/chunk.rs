@@ -82,19 +82,25 @@ impl Chunk {
 #[derive(Debug)]
 pub(super) struct Pool {
     sizes: Sizes,
-    /// Allocations of the largest size that nobody uses.
+    /// Allocations that nobody uses, and their bytes with the [`COST`] of each.
     free: Vec<Box<[u8]>>,
+    kept: usize,
     /// Bytes of chunks in use, each with its [`COST`].
     used: usize,
 }
 
 /// How many unused allocations a pool keeps.
-const KEPT: usize = 16;
+const KEPT: usize = 8;
 
 impl Pool {
     pub(super) fn new(sizes: Sizes) -> Self {
         let least = sizes.least.max(1);
-        Self { sizes: Sizes { least, most: sizes.most.max(least) }, free: Vec::new(), used: 0 }
+        Self {
+            sizes: Sizes { least, most: sizes.most.max(least) },
+            free: Vec::new(),
+            kept: 0,
+            used: 0,
+        }
     }
 
     pub(super) fn sizes(&self) -> Sizes {
@@ -108,32 +114,52 @@ impl Pool {
 
     /// The same with those that are kept for later use.
     pub(super) fn allocated(&self) -> usize {
-        self.used + self.free.len() * (self.sizes.most + COST)
+        self.used + self.kept
     }
 
     /// A chunk for `room` bytes from `base` on. Unused memory is dropped first if everything
     /// together were more than `budget` with it; the caller has seen that the rest fits.
     pub(super) fn take(&mut self, base: u64, room: usize, budget: usize) -> Chunk {
-        let reused = if room == self.sizes.most { self.free.pop() } else { None };
-        let bytes = reused.unwrap_or_else(|| {
-            while self.allocated() + room + COST > budget && self.free.pop().is_some() {}
+        let bytes = self.reuse(room).unwrap_or_else(|| {
+            while self.allocated() + room + COST > budget && self.drop_one() {}
             vec![0; HEADROOM + room].into_boxed_slice()
         });
         self.used += room + COST;
         Chunk { base, room, bytes }
     }
 
+    /// An allocation that nobody uses, of exactly this size: the one used last, which is most likely
+    /// in the processor's cache.
+    fn reuse(&mut self, room: usize) -> Option<Box<[u8]>> {
+        let index = self.free.iter().rposition(|bytes| bytes.len() == HEADROOM + room)?;
+        self.kept -= room + COST;
+        Some(self.free.remove(index))
+    }
+
+    /// Drops the allocation that nobody has used for longest.
+    fn drop_one(&mut self) -> bool {
+        if self.free.is_empty() {
+            return false;
+        }
+        self.kept -= self.free.remove(0).len() - HEADROOM + COST;
+        true
+    }
+
     /// Takes a chunk back.
     pub(super) fn give(&mut self, chunk: Chunk) {
-        self.used = self.used.saturating_sub(chunk.allocated() + COST);
-        if chunk.allocated() == self.sizes.most && self.free.len() < KEPT {
-            self.free.push(chunk.bytes);
+        let size = chunk.allocated() + COST;
+        self.used = self.used.saturating_sub(size);
+        if self.free.len() == KEPT {
+            self.drop_one();
         }
+        self.kept += size;
+        self.free.push(chunk.bytes);
     }
 
     /// Drops what nobody uses.
     pub(super) fn release(&mut self) {
         self.free = Vec::new();
+        self.kept = 0;
     }
 }
 
@@ -142,20 +168,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pool_counts_what_is_used_and_keeps_some_of_the_largest() {
+    fn a_pool_counts_what_is_used_and_keeps_some_for_later() {
         let mut pool = Pool::new(Sizes { least: 16, most: 64 });
         let (small, large) = (pool.take(0, 16, 1_000), pool.take(16, 64, 1_000));
         assert_eq!(pool.used(), 16 + 64 + 2 * COST);
         pool.give(small);
         pool.give(large);
-        assert_eq!((pool.used(), pool.allocated()), (0, 64 + COST));
-        // Another size needs the budget: what is kept goes.
-        let other = pool.take(0, 100, 100 + COST);
-        assert_eq!(pool.allocated(), 100 + COST);
-        pool.give(other);
+        assert_eq!((pool.used(), pool.allocated()), (0, 16 + 64 + 2 * COST));
+        // Of the same size: what is kept is used, whatever the budget.
         let again = pool.take(7, 64, 0);
         assert_eq!((again.base(), again.end()), (7, 71));
+        assert_eq!(pool.allocated(), 16 + 64 + 2 * COST);
         pool.give(again);
+        // Another size needs the budget: what is kept goes, the oldest first.
+        let other = pool.take(0, 100, 164 + 2 * COST);
+        assert_eq!(pool.allocated(), 164 + 2 * COST);
+        pool.give(other);
+        let chunks: Vec<_> = (0..KEPT as u64 + 3).map(|base| pool.take(base, 20, 10_000)).collect();
+        for chunk in chunks {
+            pool.give(chunk);
+        }
+        assert_eq!(pool.allocated(), KEPT * (20 + COST));
         pool.release();
         assert_eq!(pool.allocated(), 0);
     }

@@ -139,7 +139,6 @@ impl Streams {
     /// and for whatever still comes (docs/PROTOCOL.md, 7.6.3).
     pub(crate) fn give_up_reading(&mut self) {
         self.gave_up = true;
-        self.abandon_landing();
         let streams: Vec<u64> = self.records.keys().copied().collect();
         for stream in streams {
             self.stop_reading(stream, Code::NO_ERROR);

@@ -17,6 +17,7 @@ mod receipts;
 mod receive_buffer;
 mod receiver;
 mod record;
+mod run;
 mod send_buffer;
 mod sender;
 #[cfg(test)]
@@ -46,7 +47,6 @@ use chunk::Pool;
 use closing::Remains;
 use flow::{Credit, Window};
 use id::{End, Kind, Known};
-use landing::Landing;
 use record::{Half, Record};
 
 /// What is decided before a connection begins. Limits are in bytes, if not said otherwise.
@@ -62,6 +62,9 @@ pub(crate) struct Config {
     pub(crate) send_buffer: u64,
     /// Bytes that one stream may hold for sending.
     pub(crate) stream_send_buffer: u64,
+    /// Bytes that one stream may hold without having sent them: enough to be sent while the program
+    /// wakes up, and few enough to be in the processor's cache when they are.
+    pub(crate) unsent: u64,
     /// Chunks of send buffers.
     pub(crate) send_chunks: Sizes,
     /// Chunks of receive buffers. No packet with more data than the largest takes the fast path.
@@ -80,6 +83,7 @@ impl Config {
             max_stream_window: max.max(local.initial_max_stream_data),
             send_buffer: 16 << 20,
             stream_send_buffer: 4 << 20,
+            unsent: 256 << 10,
             send_chunks: Sizes { least: 1 << 10, most: 256 << 10 },
             receive_chunks: Sizes { least: 1 << 10, most: 64 << 10 },
             receive_floor: 1 << 20,
@@ -115,7 +119,7 @@ enum Phase {
 }
 
 /// Things of the whole connection that are to be told to the peer.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Due {
     max_data: bool,
     max_streams: [bool; 4],
@@ -158,7 +162,6 @@ pub(crate) struct Streams {
     starved: Vec<u64>,
     /// The stream of which the next packet probably holds more.
     prediction: Option<u64>,
-    landing: Option<Landing>,
     /// The program reads nothing any more.
     gave_up: bool,
     /// A close waits for no receipt of a stream below this one.
@@ -199,7 +202,6 @@ impl Streams {
             may_open: [false; 4],
             starved: Vec::new(),
             prediction: None,
-            landing: None,
             gave_up: false,
             awaited: 0,
             remains: Remains::default(),
@@ -282,7 +284,6 @@ impl Streams {
     /// Gives back memory that is kept for speed. The connection calls this when it has been idle
     /// for a while.
     pub(crate) fn release_memory(&mut self) {
-        self.abandon_landing();
         self.prediction = None;
         self.send_pool.release();
         for record in self.records.values_mut() {

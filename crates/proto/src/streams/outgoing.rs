@@ -287,6 +287,7 @@ impl Streams {
         }
         if is_new {
             self.credit.spend(header.len as u64);
+            self.offer_room(stream);
         }
         Wrote::Frame
     }

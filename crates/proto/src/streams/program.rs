@@ -8,7 +8,7 @@ use super::id::{End, Known};
 use super::receiver::Receiver;
 use super::record::{self, Half};
 use super::sender::{Finish, Sender};
-use super::{Phase, Streams};
+use super::{Config, Phase, Streams};
 
 /// The peer's limit allows no more streams of this direction for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -151,14 +151,15 @@ impl Streams {
             return Err(WriteError::Unknown);
         }
         let all = self.config.send_buffer.saturating_sub(self.buffered);
-        let most = self.config.stream_send_buffer;
+        let (most, unsent) = (self.config.stream_send_buffer, self.config.unsent);
         self.check_stop(stream)?;
         let sender = self.sender(stream).ok_or(WriteError::Ended)?;
         if sender.reset.is_some() || sender.finish != Finish::Open {
             return Err(WriteError::Ended);
         }
         let held = sender.buffer.written() - sender.buffer.floor();
-        let room = most.saturating_sub(held).min(all);
+        let waits = sender.buffer.written() - sender.buffer.next();
+        let room = most.saturating_sub(held).min(unsent.saturating_sub(waits)).min(all);
         let len = usize::try_from(room).map_or(data.len(), |room| room.min(data.len()));
         let is_short = len < data.len();
         if is_short {
@@ -235,12 +236,7 @@ impl Streams {
             return;
         }
         self.buffered = self.buffered.saturating_sub(bytes);
-        if let Some(record::Record { send: Half::Open(sender), .. }) = self.records.get_mut(&stream)
-            && core::mem::take(&mut sender.is_waiting)
-            && sender.reset.is_none()
-        {
-            self.announce(stream, record::WRITABLE);
-        }
+        self.offer_room(stream);
         for stream in core::mem::take(&mut self.starved) {
             if let Some(record::Record { send: Half::Open(sender), .. }) =
                 self.records.get_mut(&stream)
@@ -249,6 +245,23 @@ impl Streams {
                 if core::mem::take(&mut sender.is_waiting) && sender.reset.is_none() {
                     self.announce(stream, record::WRITABLE);
                 }
+            }
+        }
+    }
+
+    /// Tells the program that waits to write of room, once it is worth waking up for.
+    pub(super) fn offer_room(&mut self, stream: u64) {
+        let Config { stream_send_buffer, unsent, send_buffer, .. } = self.config;
+        let has_room = self.buffered < send_buffer;
+        if let Some(record::Record { send: Half::Open(sender), .. }) = self.records.get_mut(&stream)
+            && sender.is_waiting
+            && has_room
+            && sender.buffer.written() - sender.buffer.floor() < stream_send_buffer
+            && sender.buffer.written() - sender.buffer.next() <= unsent / 2
+        {
+            sender.is_waiting = false;
+            if sender.reset.is_none() {
+                self.announce(stream, record::WRITABLE);
             }
         }
     }

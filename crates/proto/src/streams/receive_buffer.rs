@@ -164,12 +164,6 @@ impl ReceiveBuffer {
         self.chunks.back_mut()?.with_headroom(range, before)
     }
 
-    /// The memory that [`landing`](Self::landing) gave, again.
-    pub(super) fn landed(&mut self, before: usize, len: usize) -> Option<&mut [u8]> {
-        let range = self.contiguous..self.contiguous + len as u64;
-        self.chunks.back_mut()?.with_headroom(range, before)
-    }
-
     /// Copies what is here to `out`, as much as fits, and says how much.
     pub(super) fn copy_to(&mut self, out: &mut [u8], pool: &mut Pool) -> usize {
         let mut copied = 0;

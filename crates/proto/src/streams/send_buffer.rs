@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use crate::ranges::RangeSet;
 
-use super::chunk::{Chunk, Pool};
+use super::chunk::{Chunk, HEADROOM, Pool};
 
 /// The longest prefix that [`SendBuffer::with_prefixed`] puts before data, in bytes.
 const PREFIX: usize = 256;
@@ -53,7 +53,9 @@ impl SendBuffer {
             if room == 0 {
                 let doubled = self.chunks.back().map_or(0, |chunk| 2 * chunk.allocated());
                 let sizes = pool.sizes();
-                let size = data.len().max(doubled).clamp(sizes.least, sizes.most);
+                // Powers of two, so that they can be used again.
+                let wanted = data.len().max(doubled).min(sizes.most);
+                let size = wanted.next_power_of_two().clamp(sizes.least, sizes.most);
                 self.chunks.push_back(pool.take(self.written, size, usize::MAX));
                 continue;
             }
@@ -151,6 +153,16 @@ impl SendBuffer {
         let result = f(bytes);
         bytes.get_mut(..prefix.len())?.copy_from_slice(saved);
         Some(result)
+    }
+
+    /// The bytes of `range` as far as they lie in the chunk of its first one, with the headroom in
+    /// front of them, and where in it they begin.
+    pub(super) fn run(&mut self, range: Range<u64>) -> Option<(&mut [u8], usize)> {
+        let index = self.index(range.start);
+        let chunk = self.chunks.get_mut(index)?;
+        let end = range.end.min(chunk.end());
+        let bytes = chunk.with_headroom(range.start..end, HEADROOM)?;
+        Some((bytes, HEADROOM))
     }
 
     /// Copies the bytes from `offset` on to `out`, and says whether they are all here.

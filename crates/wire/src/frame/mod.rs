@@ -15,7 +15,7 @@ pub use control::{Control, Direction, MAX_STREAMS};
 pub use kind::{FIRST_EXTENSION, Kind, TABLE, row};
 pub use message::{COST, Message, MessageDropped, MessageHeader, Mode, end_of};
 pub use receipt::{MESSAGES, Receipt};
-pub use stream::{Extent, Stream, StreamHeader};
+pub use stream::{Extent, Stream, StreamHeader, TailHeader};
 
 use crate::code::Code;
 use crate::cursor::{Reader, Truncated, WriteError, Writer};

@@ -81,6 +81,39 @@ impl StreamHeader {
     }
 }
 
+/// The header of a frame whose data reach to the end of the packet, without F: that of most packets of
+/// a fast transfer, made at once.
+#[derive(Clone, Copy, Debug)]
+pub struct TailHeader {
+    bytes: [u8; 1 + 2 * varint::MAX_LEN],
+    len: usize,
+}
+
+impl TailHeader {
+    /// The longest one in bytes.
+    pub const MAX_LEN: usize = 1 + 2 * varint::MAX_LEN;
+
+    /// The header for data at `offset` of `stream`; `None` if one of them has no form.
+    pub fn new(stream: u64, offset: u64) -> Option<Self> {
+        if stream > varint::MAX || offset > varint::MAX {
+            return None;
+        }
+        let mut bytes = [0; Self::MAX_LEN];
+        let bits = if offset > 0 { OFFSET } else { 0 };
+        bytes[0] = u8::try_from(kind::STREAM | bits).ok()?;
+        let mut len = varint::put(&mut bytes, 1, stream);
+        if offset > 0 {
+            len = varint::put(&mut bytes, len, offset);
+        }
+        Some(Self { bytes, len })
+    }
+
+    /// The header's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
 /// The length of a header without a length field.
 fn bare_len(stream: u64, offset: u64) -> usize {
     1 + varint::len(stream) + if offset > 0 { varint::len(offset) } else { 0 }

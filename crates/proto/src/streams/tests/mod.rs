@@ -93,18 +93,19 @@ impl Node {
 
     /// Takes a packet's frames, in place if possible. `Ok(false)`: there was no room for it.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Result<bool, Code> {
-        if self.lands
-            && let Some(slot) = self.streams.landing(bytes.len())
-        {
+        let mut scratch = Vec::new();
+        let open = |slot: &mut [u8]| {
             slot.copy_from_slice(bytes);
-            let mut scratch = Vec::new();
-            match self.streams.landed(&mut scratch) {
-                Landed::Committed { .. } => {
-                    self.landed += 1;
-                    return Ok(true);
-                }
-                Landed::Mispredicted => assert_eq!(scratch, bytes),
+            Ok::<_, core::convert::Infallible>(())
+        };
+        if self.lands
+            && let Some(Ok(landed)) = self.streams.land(bytes.len(), &mut scratch, open)
+        {
+            if landed == Landed::Committed {
+                self.landed += 1;
+                return Ok(true);
             }
+            assert_eq!(scratch, bytes);
         }
         let mut admission = Admission::default();
         for frame in Frames::new(bytes) {

@@ -1,0 +1,92 @@
+//! [`Run`]: consecutive packets that are full of one stream's next bytes and hold nothing else, which
+//! is what most packets of a fast transfer are. All others are written by `outgoing`.
+
+use core::ops::Range;
+
+use rudp_wire::frame::TailHeader;
+
+use super::record::{Half, Record};
+use super::sender::Finish;
+use super::{Due, Phase, Streams};
+use crate::token::Token;
+
+/// The next bytes of one stream, as far as they lie one behind the other in memory.
+#[derive(Debug)]
+pub(crate) struct Run<'a> {
+    stream: u64,
+    /// Where in the stream the next byte is.
+    offset: u64,
+    /// The bytes, and those before them.
+    bytes: &'a mut [u8],
+    /// Where in `bytes` the next byte is.
+    at: usize,
+}
+
+impl Run<'_> {
+    /// Gives `seal` the frames of the next packet, which has `room` bytes for them and is full.
+    /// `None`, without calling it, if there is less to send.
+    ///
+    /// The frame's header is written over the bytes before its data, which are restored.
+    #[inline]
+    pub(crate) fn next(&mut self, room: usize, seal: impl FnOnce(&[u8])) -> Option<Token> {
+        let &mut Self { stream, offset, at, .. } = self;
+        let header = TailHeader::new(stream, offset)?;
+        let (header, mut saved) = (header.bytes(), [0; TailHeader::MAX_LEN]);
+        let len = room.checked_sub(header.len()).filter(|len| *len > 0)?;
+        let frames = self.bytes.get_mut(at.checked_sub(header.len())?..at + len)?;
+        let (saved, front) = (saved.get_mut(..header.len())?, frames.get_mut(..header.len())?);
+        saved.copy_from_slice(front);
+        front.copy_from_slice(header);
+        seal(frames);
+        frames.get_mut(..header.len())?.copy_from_slice(saved);
+        self.at += len;
+        self.offset += len as u64;
+        let len = u32::try_from(len).ok()?;
+        Some(Token::Stream { stream, offset, len, end: false })
+    }
+
+    /// The stream, and where its next byte is now.
+    pub(crate) fn end(self) -> (u64, u64) {
+        (self.stream, self.offset)
+    }
+}
+
+impl Streams {
+    /// The run that may be sent now, if streams want nothing else to be sent.
+    pub(crate) fn run(&mut self) -> Option<Run<'_>> {
+        let is_open = self.phase == Phase::Open && self.due == Due::default();
+        let is_alone = is_open && self.control.is_empty() && self.urgent.is_empty();
+        let [stream] = *self.ready.as_slices().0 else { return None };
+        let left = self.credit.left();
+        let Some(Record { send: Half::Open(sender), .. }) =
+            self.records.get_mut(&stream).filter(|_| is_alone)
+        else {
+            return None;
+        };
+        let Range { start: offset, end } = sender.fresh()?.range;
+        // The last byte is sent together with the end.
+        let end = end - u64::from(sender.finish != Finish::Open);
+        let range = offset..end.min(offset.saturating_add(left));
+        let (bytes, at) = sender.buffer.run(range).filter(|_| offset < end && left > 0)?;
+        Some(Run { stream, offset, bytes, at })
+    }
+
+    /// Packets of a [`Run`] were sent, up to `end`.
+    pub(crate) fn on_run(&mut self, stream: u64, end: u64) {
+        let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(&stream) else {
+            return;
+        };
+        let start = sender.buffer.next();
+        if end <= start {
+            return;
+        }
+        sender.buffer.on_sent(start..end);
+        self.credit.spend(end - start);
+        if sender.fresh().is_none() {
+            sender.is_ready = false;
+            self.ready.pop_front();
+        }
+        self.schedule(stream);
+        self.offer_room(stream);
+    }
+}
