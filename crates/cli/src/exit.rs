@@ -51,6 +51,18 @@ impl Failure {
     pub(crate) fn message(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, error: anyhow::anyhow!(message.into()) }
     }
+
+    /// What happened and why, in one line. A cause that the sentence has already is not said again.
+    pub(crate) fn text(&self) -> String {
+        let mut causes = self.error.chain().map(ToString::to_string);
+        let first = causes.next().unwrap_or_default();
+        causes.fold(
+            first,
+            |text, cause| {
+                if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+            },
+        )
+    }
 }
 
 /// Gives a result's error an exit code and a context.
@@ -61,5 +73,23 @@ pub(crate) trait OrExit<T> {
 impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
     fn or_exit(self, exit: Exit, context: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|error| Failure { exit, error: error.into().context(context()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = io::Error::other("the disk is gone");
+        let failed: Result<(), _> = Err(cause);
+        let failure = failed.or_exit(Exit::Local, || "cannot read it".into()).unwrap_err();
+        assert_eq!(failure.text(), "cannot read it: the disk is gone");
+        let error = failure.error.context("the server stops: the disk is gone");
+        let failure = Failure { exit: Exit::Local, error };
+        assert_eq!(failure.text(), "the server stops: the disk is gone: cannot read it");
     }
 }

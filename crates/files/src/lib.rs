@@ -16,6 +16,7 @@ mod client;
 mod cursor;
 mod directory;
 mod entry;
+mod metered;
 mod places;
 mod request;
 mod respond;

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rudp::{Endpoint, ErrorKind, PublicKey, Session, Stream, Until};
+use rudp::{Endpoint, ErrorKind, PublicKey, Session, Stream};
 
 use crate::answer::ResetCode;
+use crate::metered::Metered;
 use crate::places::{Place, Places};
 use crate::request::{MAX_REQUEST, Operation, Request};
 use crate::respond::{Answered, respond};
@@ -31,8 +32,8 @@ pub struct Limits {
     pub sessions_per_address: usize,
     /// Requests of one session. Default 100,000.
     pub requests: u64,
-    /// How long a client may let the server wait: for its next request, for the rest of one, or for
-    /// room to send on. Default 60 s.
+    /// How long a client may let the server wait: for its next request, for the rest of one, for
+    /// room to send on, or until it has read some more of what was sent. Default 60 s.
     pub patience: Duration,
 }
 
@@ -120,6 +121,14 @@ pub struct Server {
 }
 
 type Watch = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// Ends an answer. A client that has read all of it may be gone before it sees the end.
+fn finish(stream: &Stream) -> rudp::Result<()> {
+    match stream.finish() {
+        Err(error) if error.kind() == ErrorKind::StreamStopped => Ok(()),
+        result => result,
+    }
+}
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -214,9 +223,10 @@ impl Server {
         let request = Request::from_bytes(&bytes);
         served.operation = request.as_ref().map(Request::operation);
         served.name = request.as_ref().map(|request| request.name().to_owned()).unwrap_or_default();
-        match respond(request.as_ref(), &*self.store, &mut &*stream)? {
+        let mut metered = Metered::new(stream);
+        match respond(request.as_ref(), &*self.store, &mut metered)? {
             Answered::Refused(refusal) => {
-                stream.finish()?;
+                finish(stream)?;
                 Ok(Outcome::Refused(refusal))
             }
             Answered::GivenUp(bytes, code) => {
@@ -226,12 +236,12 @@ impl Server {
             }
             Answered::Done(bytes) => {
                 served.bytes = bytes;
-                stream.finish()?;
+                finish(stream)?;
                 // Only files are worth the wait.
                 if served.operation != Some(Operation::Read) {
                     return Ok(Outcome::Sent);
                 }
-                stream.receipt().wait(Until::Read, self.limits.patience)?;
+                metered.wait(self.limits.patience)?;
                 Ok(Outcome::Delivered)
             }
         }

@@ -1,6 +1,12 @@
 //! A client that sends a message, and prints the answer.
 //!
 //! `cargo run -p reliable-udp --example client -- MESSAGE`, while `--example server` runs.
+//! It prints:
+//!
+//! ```text
+//! answered: message received
+//! closed: the peer's program has read everything
+//! ```
 
 use rudp::{ReliableSocket, Result};
 

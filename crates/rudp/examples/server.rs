@@ -1,6 +1,13 @@
 //! A server that prints what a client sends, and answers.
 //!
 //! `cargo run -p reliable-udp --example server`, and then `--example client` in another terminal.
+//! It prints:
+//!
+//! ```text
+//! listening on 127.0.0.1:55265
+//! received: hello
+//! closed: the peer's program has read everything
+//! ```
 
 use rudp::{ReliableServer, Result};
 

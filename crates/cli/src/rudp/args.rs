@@ -201,6 +201,8 @@ pub(crate) enum KeyCommand {
         #[arg(value_parser = address)]
         server: String,
         /// The server's public key
+        // One in 64 keys begins with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         key: PublicKey,
     },
     /// Forget the key of a server: whoever answers next is believed

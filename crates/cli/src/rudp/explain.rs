@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rudp::{Error, ErrorKind};
+use rudp::{Closed, Error, ErrorKind};
 use rudp_files::{Error as FileError, Status};
 
 use super::keys;
@@ -22,20 +22,10 @@ pub(crate) fn no_session(url: &Url, error: &Error, after: Duration) -> Failure {
         ErrorKind::NoAnswer => Failure::message(
             Exit::NoAnswer,
             format!(
-                "no answer from {server} in {:.0} s: wrong port, UDP filtered, or server down (a \
-                 server with a secret answers only those who have it)",
-                after.as_secs_f64()
+                "no answer from {server} in {after:.1?}: wrong port, UDP filtered, or server down \
+                 (a server with a secret answers only those who have it)"
             ),
         ),
-        ErrorKind::KeyChanged => changed(url, &text),
-        ErrorKind::KeyRefused => {
-            let key = keys::own_path().map_or("FILE".into(), |path| path.display().to_string());
-            let message = format!(
-                "{server} takes only clients whose key it knows: `rudp key show` prints yours for \
-                 its owner; then use --key {key}"
-            );
-            Failure::message(Exit::Refused, message)
-        }
         ErrorKind::UnknownService => {
             Failure::message(Exit::Refused, format!("{server} has another service than this one"))
         }
@@ -55,14 +45,28 @@ pub(crate) fn broken(url: &Url, error: &Error) -> Failure {
         ErrorKind::Forgotten => {
             (Exit::NoAnswer, format!("{server} was restarted: it has forgotten the session"))
         }
-        ErrorKind::NoAnswer | ErrorKind::Closed | ErrorKind::ServerShutdown => {
+        ErrorKind::ServerShutdown => (Exit::NoAnswer, format!("{server} is shutting down")),
+        ErrorKind::NoAnswer | ErrorKind::Closed => {
             (Exit::NoAnswer, format!("{server} does not answer any more: {text}"))
+        }
+        // The server may find out when the session is open already.
+        ErrorKind::KeyRefused => {
+            let key = keys::own_path().map_or("FILE".into(), |path| path.display().to_string());
+            let message = format!(
+                "{server} takes only clients whose key it knows: `rudp key show` prints yours for \
+                 its owner; then use --key {key}"
+            );
+            (Exit::Refused, message)
+        }
+        ErrorKind::Incompatible => {
+            let message = format!(
+                "{server} speaks another version or profile: either both ends have --plain, or none"
+            );
+            (Exit::Refused, message)
         }
         ErrorKind::Refused
         | ErrorKind::Busy
-        | ErrorKind::Incompatible
         | ErrorKind::UnknownService
-        | ErrorKind::KeyRefused
         | ErrorKind::StreamStopped
         | ErrorKind::StreamReset
         | ErrorKind::Aborted => (Exit::Refused, format!("{server} refuses: {text}")),
@@ -87,6 +91,15 @@ pub(crate) fn request(url: &Url, error: FileError) -> Failure {
             Failure::message(Exit::Refused, format!("{server} gave {name:?} up: {error}"))
         }
         error => Failure::message(Exit::Corrupt, format!("{name:?} from {server}: {error}")),
+    }
+}
+
+/// What a close came to, for programs.
+pub(crate) fn word(closed: &Closed) -> &'static str {
+    match closed {
+        Closed::Delivered => "delivered",
+        Closed::Received => "received",
+        Closed::Unknown { .. } => "unknown",
     }
 }
 

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar};
-use rudp::Session;
+use rudp::{Closed, Session};
 use rudp_files::{Client, Download, SERVICE};
 use serde_json::json;
 
@@ -80,11 +80,9 @@ pub(crate) fn run(args: &GetArgs, say: Say) -> Result<(), Failure> {
     match signal {
         Ok(Signal::Over(got)) => {
             let got = (*got)?;
-            if let Some(session) = session {
-                // What it comes to does not matter: everything is here.
-                let _ = session.close_within(GOODBYE);
-            }
-            report(args, &got, say)
+            // What it comes to is no reason to fail: everything is here.
+            let closed = session.map(|session| session.close_within(GOODBYE));
+            report(args, &got, closed.as_ref(), say)
         }
         Ok(Signal::Interrupted) | Err(_) => {
             if let Some(session) = session {
@@ -144,7 +142,7 @@ fn interrupted() -> Failure {
     Failure::message(Exit::Interrupted, "interrupted")
 }
 
-fn report(args: &GetArgs, got: &Got, say: Say) -> Result<(), Failure> {
+fn report(args: &GetArgs, got: &Got, closed: Option<&Closed>, say: Say) -> Result<(), Failure> {
     let Got { bytes, path, hash, took, stats } = got;
     let seconds = took.as_secs_f64();
     let per_second = rate(*bytes, *took);
@@ -173,6 +171,7 @@ fn report(args: &GetArgs, got: &Got, say: Say) -> Result<(), Failure> {
             "bytes_per_second": per_second,
             "blake3": hash,
             "path": path.as_ref().map(|path| path.display().to_string()),
+            "closed": closed.map(explain::word),
             "rtt_ms": stats.smoothed_rtt.as_secs_f64() * 1e3,
         }),
     )

@@ -45,6 +45,18 @@ pub(crate) fn own() -> Result<Key, Failure> {
     Key::load_or_generate(own_path()?).or_exit(Exit::Local, no_key)
 }
 
+/// What tells a server's clients that it was restarted (docs/PROTOCOL.md, 10.1). It is made of the
+/// server's key, so that it outlives the process, and of where it listens, so that another server
+/// with this key has another one. None where the system chooses the port: each start is a new server.
+pub(crate) fn reset_key(key: &Key, listen: &str) -> Option<[u8; 32]> {
+    if listen.ends_with(":0") {
+        return None;
+    }
+    let mut hasher = blake3::Hasher::new_derive_key("rudp 2026 reset key of a server");
+    hasher.update(key.to_text().as_bytes()).update(listen.as_bytes());
+    Some(hasher.finalize().into())
+}
+
 /// What is said where a key cannot be had.
 pub(crate) fn no_key() -> String {
     "there is no key to use".into()
@@ -62,4 +74,20 @@ pub(crate) fn read_secret(path: &Path) -> Result<String, Failure> {
     let mut text = String::new();
     file.take(MAX_SECRET).read_to_string(&mut text).or_exit(Exit::Local, failed)?;
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reset_keys_outlive_restarts_and_are_shared_with_nobody() {
+        let (a, b) = (Key::from_bytes([1; 32]), Key::from_bytes([2; 32]));
+        let own = reset_key(&a, "[::]:7777");
+        assert!(own.is_some());
+        assert_eq!(reset_key(&a, "[::]:7777"), own);
+        assert_ne!(reset_key(&a, "[::]:7778"), own);
+        assert_ne!(reset_key(&b, "[::]:7777"), own);
+        assert_eq!(reset_key(&a, "127.0.0.1:0"), None);
+    }
 }

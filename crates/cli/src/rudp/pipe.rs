@@ -2,10 +2,13 @@
 //! It ends with what is known of the bytes that were sent.
 
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
+use std::time::Duration;
 
-use rudp::{Closed, Session};
+use rudp::{Closed, Session, Until};
 use serde_json::json;
 
 use super::args::PipeArgs;
@@ -14,7 +17,7 @@ use super::explain;
 use super::say::Say;
 use super::serve::{allow, bind, key_in_url, reach};
 use super::settings::Profile;
-use super::url::Url;
+use super::url::{USUAL, Url};
 use crate::exit::{Exit, Failure, OrExit};
 use crate::signals;
 
@@ -42,19 +45,19 @@ pub(crate) fn run(args: &PipeArgs, say: Say) -> Result<(), Failure> {
     // Somebody at a terminal does not say that nothing more will come.
     let waits_for_input = !io::stdin().is_terminal();
     let (mut session, mut sent, mut received) = (None, None, None);
+    let taken = Arc::new(AtomicU64::new(0));
     while received.is_none() || (waits_for_input && sent.is_none()) {
         match signals.recv() {
             Ok(Signal::Open(opened)) => {
                 let opened = opened?;
-                copy(&opened, &peer(args), &sender)?;
+                copy(&opened, &peer(args), &sender, &taken)?;
                 session = Some(opened);
             }
-            Ok(Signal::Sent(bytes)) => {
-                sent = Some(bytes.inspect_err(|_| give_up(session.as_ref()))?);
+            Ok(Signal::Sent(Err(failure)) | Signal::Received(Err(failure))) => {
+                return Err(broken(failure, session.as_ref(), taken.load(Ordering::Relaxed)));
             }
-            Ok(Signal::Received(bytes)) => {
-                received = Some(bytes.inspect_err(|_| give_up(session.as_ref()))?);
-            }
+            Ok(Signal::Sent(Ok(bytes))) => sent = Some(bytes),
+            Ok(Signal::Received(Ok(bytes))) => received = Some(bytes),
             Ok(Signal::Interrupted) | Err(_) => {
                 give_up(session.as_ref());
                 return Err(Failure::message(Exit::Interrupted, "interrupted"));
@@ -82,8 +85,9 @@ fn open(args: &PipeArgs, say: Say) -> Result<Session, Failure> {
         let builder = settings.client(Profile::Bulk)?;
         return connect(url, SERVICE, builder, settings.plain, say);
     }
-    let builder = settings.server(Profile::Bulk)?.services([SERVICE]).max_sessions(1);
-    let endpoint = bind(allow(builder, args.allow.as_deref())?, args.listen.as_deref())?;
+    let listen = args.listen.as_deref().unwrap_or(USUAL);
+    let builder = settings.server(Profile::Bulk, listen)?.services([SERVICE]).max_sessions(1);
+    let endpoint = bind(allow(builder, args.allow.as_deref())?, listen)?;
     endpoint.listen().or_exit(Exit::Local, || "cannot listen".into())?;
     let url = format!("rudp://{}{}", key_in_url(&endpoint), reach(&endpoint));
     let address = endpoint.local_addr();
@@ -94,20 +98,27 @@ fn open(args: &PipeArgs, say: Say) -> Result<Session, Failure> {
     endpoint.accept().or_exit(Exit::Local, || "cannot listen any more".into())
 }
 
-/// Starts to copy both ways.
-fn copy(session: &Session, peer: &Url, sender: &Sender<Signal>) -> Result<(), Failure> {
+/// Starts to copy both ways. `taken` counts what the session has taken to send.
+fn copy(
+    session: &Session,
+    peer: &Url,
+    sender: &Sender<Signal>,
+    taken: &Arc<AtomicU64>,
+) -> Result<(), Failure> {
+    let taken = Arc::clone(taken);
     let (up, down) = (session.clone(), session.clone());
     let (above, below) = (peer.clone(), peer.clone());
     let (sent, received) = (sender.clone(), sender.clone());
     spawn(move || {
-        let _ = sent.send(Signal::Sent(send(&up, &above)));
+        let _ = sent.send(Signal::Sent(send(&up, &above, &taken)));
     })?;
     spawn(move || {
         let _ = received.send(Signal::Received(receive(&down, &below)));
     })
 }
 
-fn send(session: &Session, peer: &Url) -> Result<u64, Failure> {
+fn send(session: &Session, peer: &Url, taken: &AtomicU64) -> Result<u64, Failure> {
+    let failed = |error: rudp::Error| explain::broken(peer, &error);
     let mut input = io::stdin().lock();
     let (mut buffer, mut sent) = (vec![0; CHUNK], 0);
     loop {
@@ -115,18 +126,25 @@ fn send(session: &Session, peer: &Url) -> Result<u64, Failure> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             read => read.or_exit(Exit::Local, || "cannot read standard input".into())?,
         };
-        let done = if len == 0 { session.finish() } else { session.send(&buffer[..len]) };
-        done.map_err(|error| uncertain(explain::broken(peer, &error), sent))?;
         if len == 0 {
+            session.finish().map_err(failed)?;
+            // The deadline of a close is for its farewell: what is still on its way may take long.
+            session.receipt().wait(Until::Read, Duration::MAX).map_err(failed)?;
             return Ok(sent);
         }
+        // Some of it may leave even if the call fails.
         sent += len as u64;
+        taken.store(sent, Ordering::Relaxed);
+        session.send(&buffer[..len]).map_err(failed)?;
     }
 }
 
-/// What breaks behind bytes that were sent leaves open whether they have arrived.
-fn uncertain(failure: Failure, sent: u64) -> Failure {
-    if sent == 0 || failure.exit == Exit::Local {
+/// What breaks behind bytes that were sent leaves open whether they have arrived, unless the peer
+/// has said that all of them were read.
+fn broken(failure: Failure, session: Option<&Session>, sent: u64) -> Failure {
+    give_up(session);
+    let is_certain = sent == 0 || session.is_none_or(|session| session.close().is_delivered());
+    if failure.exit == Exit::Local || is_certain {
         return failure;
     }
     let error = failure.error.context("what was sent may have arrived or not");
@@ -167,14 +185,9 @@ fn report(
 ) -> Result<(), Failure> {
     let sent = sent.unwrap_or_default();
     let Some(closed) = closed else { return Ok(()) };
-    let word = match &closed {
-        Closed::Delivered => "delivered",
-        Closed::Received => "received",
-        Closed::Unknown { .. } => "unknown",
-    };
     say.summary(
         format!("sent {sent} bytes, received {received}; {closed}"),
-        json!({"sent": sent, "received": received, "closed": word, "detail": closed.to_string()}),
+        json!({"sent": sent, "received": received, "closed": explain::word(&closed), "detail": closed.to_string()}),
     )?;
     // Where nothing was sent, there is nothing to be uncertain of.
     if closed.is_delivered() || sent == 0 {

@@ -47,13 +47,13 @@ impl Say {
 
     /// Says why the program fails, with its exit code.
     pub(crate) fn failure(self, failure: &Failure) {
-        let Failure { exit, error } = failure;
+        let (exit, text) = (failure.exit, failure.text());
         if self.common.json {
-            let object = json!({"failed": format!("{error:#}"), "exit": *exit as u8});
+            let object = json!({"failed": text, "exit": exit as u8});
             // If that cannot be written, then the exit code has to do.
             let _ = self.object(&object);
-        } else if *exit != Exit::Interrupted {
-            note(format!("rudp: {error:#}"));
+        } else if exit != Exit::Interrupted {
+            note(format!("rudp: {text}"));
         }
     }
 

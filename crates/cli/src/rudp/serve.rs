@@ -16,7 +16,7 @@ use tracing::{debug, info, warn};
 use super::args::ServeArgs;
 use super::say::Say;
 use super::settings::Profile;
-use super::url::PORT;
+use super::url::USUAL;
 use crate::exit::{Exit, Failure, OrExit};
 use crate::limiter::Limiter;
 use crate::print::shown;
@@ -42,10 +42,11 @@ pub(crate) fn run(args: &ServeArgs, say: Say) -> Result<(), Failure> {
     signals::on_interrupt(sender.clone(), Stop::Interrupted)?;
     let directory = Directory::open(&args.directory)
         .or_exit(Exit::Local, || format!("cannot serve {}", args.directory.display()))?;
-    let builder = args.settings.server(Profile::Bulk)?.services([SERVICE]);
+    let listen = args.listen.as_deref().unwrap_or(USUAL);
+    let builder = args.settings.server(Profile::Bulk, listen)?.services([SERVICE]);
     let builder = builder.max_sessions(args.max_sessions.saturating_add(64).min(1 << 24));
     let builder = allow(builder, args.allow.as_deref())?;
-    let endpoint = bind(builder, args.listen.as_deref())?;
+    let endpoint = bind(builder, listen)?;
     endpoint.listen().or_exit(Exit::Local, || "cannot listen".into())?;
     announce(args, &endpoint, say)?;
     let limits = Limits {
@@ -95,14 +96,12 @@ pub(crate) fn allow(builder: Builder, file: Option<&Path>) -> Result<Builder, Fa
     Ok(builder.client_keys(ClientKeys::Listed(keys)))
 }
 
-/// Listens at `listen`, or at the usual port of all addresses.
-pub(crate) fn bind(builder: Builder, listen: Option<&str>) -> Result<Endpoint, Failure> {
-    let usual = format!("[::]:{PORT}");
-    let address = listen.unwrap_or(&usual);
+/// Listens at `listen`.
+pub(crate) fn bind(builder: Builder, listen: &str) -> Result<Endpoint, Failure> {
     // Machines without IPv6 have no `[::]`.
-    let address = match address.strip_prefix("[::]:") {
+    let address = match listen.strip_prefix("[::]:") {
         Some(port) if UdpSocket::bind("[::]:0").is_err() => format!("0.0.0.0:{port}"),
-        _ => address.to_owned(),
+        _ => listen.to_owned(),
     };
     builder.bind(&address).build().or_exit(Exit::Local, || format!("cannot listen on {address}"))
 }

@@ -102,8 +102,8 @@ impl Settings {
         })
     }
 
-    /// What a server has: a key always, the user's if no other is said.
-    pub(crate) fn server(&self, usual: Profile) -> Result<Builder, Failure> {
+    /// What a server at the address `listen` has: a key always, the user's if no other is said.
+    pub(crate) fn server(&self, usual: Profile, listen: &str) -> Result<Builder, Failure> {
         let builder = self.builder(usual)?;
         if self.plain {
             return Ok(builder);
@@ -111,6 +111,10 @@ impl Settings {
         let key = match &self.key {
             Some(file) => Key::load_or_generate(file).or_exit(Exit::Local, keys::no_key)?,
             None => keys::own()?,
+        };
+        let builder = match keys::reset_key(&key, listen) {
+            Some(reset_key) => builder.reset_key(reset_key),
+            None => builder,
         };
         Ok(builder.key(key))
     }

@@ -6,9 +6,13 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use rudp::PublicKey;
+use rudp_files::MAX_NAME;
 
 /// The port where none is said.
 pub(crate) const PORT: u16 = 7777;
+
+/// Where servers listen if nothing is said: at that port of all addresses.
+pub(crate) const USUAL: &str = "[::]:7777";
 
 /// A server, perhaps its key, and a name there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +122,10 @@ fn decode(text: &str) -> Result<String, String> {
         rest = &behind[2..];
     }
     bytes.extend(rest.as_bytes());
+    if bytes.len() > MAX_NAME {
+        let len = bytes.len();
+        return Err(format!("a name has at most {MAX_NAME} bytes, and this one has {len}"));
+    }
     String::from_utf8(bytes).map_err(|_| "the name is not UTF-8".into())
 }
 
@@ -165,6 +173,7 @@ mod tests {
             ("h/%+1", "hex"),
             ("h/%ff", "UTF-8"),
             ("[::g]:1/a", "address"),
+            (&format!("h/{}", "a".repeat(MAX_NAME + 1)), "at most 4096 bytes"),
         ];
         for (text, part) in table {
             let error = text.parse::<Url>().unwrap_err();

@@ -40,11 +40,11 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
     };
     match result {
         Ok(()) => Exit::Done.into(),
-        Err(Failure { exit, error }) => {
-            if exit != Exit::Interrupted {
-                note(format!("rushb: {error:#}"));
+        Err(failure) => {
+            if failure.exit != Exit::Interrupted {
+                note(format!("rushb: {}", failure.text()));
             }
-            exit.into()
+            failure.exit.into()
         }
     }
 }

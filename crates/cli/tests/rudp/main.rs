@@ -8,7 +8,20 @@
 )]
 
 mod demo;
+#[path = "../common/disk.rs"]
+mod disk;
 mod files;
+mod interrupted;
 mod keys;
+mod known;
+mod local;
 mod pipe;
+#[path = "../common/process.rs"]
+mod process;
+mod profiles;
+#[path = "../common/relay.rs"]
+mod relay;
+mod said;
+mod serving;
 mod support;
+mod usage;

@@ -2,9 +2,9 @@
 //! The network and the peer are well.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::disk::SmallDisk;
 use crate::support::{Place, Process, RUSHB, Server, content, get, names, rushb, skip};
 
 #[test]
@@ -70,26 +70,6 @@ fn a_directory_that_cannot_be_served_is_named() {
         assert!(ended.stderr.contains(&*path.to_string_lossy()), "{}", ended.stderr);
         assert!(ended.stderr.contains(why), "{}", ended.stderr);
         assert!(ended.stdout.is_empty(), "it never served");
-    }
-}
-
-/// A file system of 64 KiB.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// None where this user may not mount one.
-    fn mount(at: &Path) -> Option<Self> {
-        let mut command = Command::new("mount");
-        command.args(["-t", "tmpfs", "-o", "size=64k", "rushb-test"]).arg(at);
-        let mounted = command.output().is_ok_and(|output| output.status.success());
-        mounted.then(|| Self(at.to_owned()))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // What is still mounted keeps the test's directory from being deleted, and no more.
-        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
     }
 }
 

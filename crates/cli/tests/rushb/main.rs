@@ -10,14 +10,19 @@
 mod classic;
 mod crowd;
 mod demo;
+#[path = "../common/disk.rs"]
+mod disk;
 mod interrupted;
 mod limits;
 mod local;
 mod logs;
 mod network;
 mod pages;
+#[path = "../common/process.rs"]
+mod process;
 mod raw;
 mod refusals;
+#[path = "../common/relay.rs"]
 mod relay;
 mod support;
 mod transfer;

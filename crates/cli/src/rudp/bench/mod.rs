@@ -24,7 +24,7 @@ const CHUNK: usize = 1 << 18;
 pub(crate) fn run(command: &BenchCommand) -> Result<(), Failure> {
     match command {
         BenchCommand::Server { mode, listen, load, settings } => {
-            let builder = settings.server(usual(*mode))?.services([SERVICE]).bind(listen);
+            let builder = settings.server(usual(*mode), listen)?.services([SERVICE]).bind(listen);
             let endpoint =
                 builder.build().or_exit(Exit::Local, || format!("cannot listen on {listen}"))?;
             server::run(*mode, &endpoint, load)
