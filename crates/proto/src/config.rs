@@ -30,8 +30,8 @@ pub enum Congestion {
 pub struct Config {
     /// How long to wait for the server's answer before giving up. 100 ms to 10 min; default 10 s.
     pub handshake_timeout: Duration,
-    /// How often the first packet is sent before giving up: after 500 ms, and then each time after
-    /// twice the time before. 1 to 16; default 5.
+    /// How often the first packet is sent before giving up: after 500 ms, give or take a tenth, and
+    /// then each time after twice the time before. 1 to 16; default 5.
     pub handshake_tries: u32,
     /// The least time after which missing acknowledgements cause a retransmission. 1 ms to 10 s;
     /// default 5 ms. The measured round-trip time counts where it is more.
@@ -74,10 +74,13 @@ pub struct Config {
     /// How many bytes a program may have written that the peer does not have yet, before writing
     /// waits. 1,200 to 2^40; default 8 MiB.
     pub send_buffer: u64,
-    /// How long acknowledgements may wait for others to go with. 0 to 1 s; default 25 ms.
+    /// How long acknowledgements may wait for others to go with, this end's, if the peer does not
+    /// ask for another delay, and the peer's where it is asked for a tolerance. 0 to 1 s; default
+    /// 25 ms.
     pub max_ack_delay: Duration,
-    /// How many packets may come before one acknowledges them at once. 1 to 1,000; default 2. The
-    /// peer is asked to do the same.
+    /// After how many of our packets the peer is asked to acknowledge them at once. 1 to 1,000;
+    /// default 2. How often this end acknowledges is the peer's to ask for, and 2 if it does not
+    /// (docs/PROTOCOL.md, 8.3).
     pub ack_tolerance: u32,
     /// How long a close without a deadline of its own waits. 0 to 1 h; default 10 s.
     pub close_deadline: Duration,
@@ -115,7 +118,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The profile `bulk`: large windows and few acknowledgements, for moving much data.
+    /// The profile `bulk`: large windows and few acknowledgements of what is sent, for moving much
+    /// data.
     pub fn bulk() -> Self {
         Self {
             stream_window: 1 << 20,
@@ -128,8 +132,8 @@ impl Config {
         }
     }
 
-    /// The profile `realtime`: every packet is acknowledged at once, and retransmissions come soon,
-    /// for small data that must not be late.
+    /// The profile `realtime`: the peer acknowledges every packet at once, and retransmissions come
+    /// soon, for small data that must not be late.
     pub fn realtime() -> Self {
         Self {
             min_rto: Duration::from_millis(1),
@@ -268,6 +272,8 @@ pub struct EndpointConfig {
     /// Zero to two bytes with which all ids begin, for load balancers (docs/PROTOCOL.md, 4.3).
     pub id_prefix: Vec<u8>,
     /// Which of how many sockets on one port this is (docs/PROTOCOL.md, 4.2). Default: 0 of 1.
+    /// With several, whoever runs them passes on what
+    /// [`poll_stray_reset`](crate::Endpoint::poll_stray_reset) gives.
     pub shard: (u32, u32),
     /// The Unix time in seconds at [`rudp_base::Instant::ZERO`], for cookies that are shared.
     pub unix_seconds_at_zero: u64,

@@ -68,7 +68,8 @@ pub enum EventKind {
         /// Its number.
         message: u64,
     },
-    /// A close has its outcome.
+    /// The session has its outcome: its close is decided, or nothing more will be heard. Told once
+    /// of every session.
     Closed,
     /// The session is over: nothing can be sent any more, and nothing more will come.
     Ended,
@@ -121,7 +122,7 @@ impl fmt::Display for Because<'_> {
     }
 }
 
-/// What a close came to (docs/PROTOCOL.md, 9.2.5).
+/// What a session came to (docs/PROTOCOL.md, 9.2.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The peer's program has read everything.
@@ -134,6 +135,8 @@ pub enum Outcome {
         /// has it for certain.
         streams: Vec<(u64, u64)>,
         /// Why no more is known; `None` if the deadline passed.
+        ///
+        /// Of a session that never began, that is all there is to say: nothing was sent.
         cause: Option<Ended>,
     },
 }

@@ -25,8 +25,8 @@ mod token;
 pub(crate) mod toy;
 
 pub use endpoint::{
-    Endpoint, Fail, Message, MessageFate, Read, ReceiptState, ReceivedMode, SendMode, Session,
-    State, Stats, Target,
+    ConnectError, Endpoint, Fail, Message, MessageFate, Read, ReceiptState, ReceivedMode, SendMode,
+    Session, State, Stats, StrayReset, Target,
 };
 pub use event::{Ended, Event, EventKind, Handle, Outcome};
 pub use handshake::Failure;

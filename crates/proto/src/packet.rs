@@ -111,6 +111,16 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Fills up a draft that is shorter than `len` bytes, if its memory is not. PADDING goes in
+    /// front, since the last frame may be one without a length.
+    pub(crate) fn pad_to(&mut self, len: usize) {
+        let missing = len.saturating_sub(self.len());
+        if missing > 0 && !self.is_empty() && self.tail.is_none() {
+            // Where there is no room the packet stays as it is.
+            let _ = self.writer.zeros_in_front(missing);
+        }
+    }
+
     /// The bytes written, without the tail, and the tail.
     pub(crate) fn parts(&self) -> (&[u8], Option<Tail>) {
         (self.writer.written(), self.tail)

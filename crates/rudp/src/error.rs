@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use rudp_proto::config::ConfigError;
-use rudp_proto::{Code, Ended, Fail, Failure};
+use rudp_proto::{Code, ConnectError, Ended, Fail, Failure};
 
 use crate::key::PublicKey;
 
@@ -38,7 +38,7 @@ pub enum ErrorKind {
     UnknownService,
     /// The server takes clients only with a key, or only with a key that it knows.
     KeyRefused,
-    /// The server has as many sessions as it takes.
+    /// The server has as many sessions as it takes, or this endpoint has ([`Error::origin`] tells).
     Busy,
     /// Both ends have no version or no cipher in common.
     Incompatible,
@@ -259,6 +259,19 @@ impl From<ConfigError> for Error {
     }
 }
 
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        let text = error.to_string();
+        match error {
+            ConnectError::Config(error) => error.into(),
+            ConnectError::TooManySessions => Self::new(ErrorKind::Busy, Origin::Program, text),
+            ConnectError::ServiceTooLong { .. } | ConnectError::KeyInPlainProfile => {
+                Self::invalid(text)
+            }
+        }
+    }
+}
+
 impl From<Fail> for Error {
     fn from(fail: Fail) -> Self {
         match fail {
@@ -388,6 +401,19 @@ mod tests {
         ];
         for (ended, expected) in cases {
             assert_eq!(of(ended.clone()), expected, "{ended:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_asked_for_is_this_programs_fault() {
+        let cases = [
+            (ConnectError::ServiceTooLong { len: 256 }, ErrorKind::InvalidInput),
+            (ConnectError::KeyInPlainProfile, ErrorKind::InvalidInput),
+            (ConnectError::TooManySessions, ErrorKind::Busy),
+        ];
+        for (error, kind) in cases {
+            let error = Error::from(error);
+            assert_eq!((error.kind(), error.origin()), (kind, Origin::Program), "{error}");
         }
     }
 

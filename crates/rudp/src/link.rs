@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rudp_base::Instant;
-use rudp_proto::{Direction, Ended, Fail, Handle, Message, Read, SendMode, Session};
+use rudp_proto::{Direction, Fail, Handle, Message, Read, SendMode, Session};
 
 use crate::closed::Closed;
 use crate::error::{Error, Result};
@@ -239,10 +239,6 @@ impl Link {
             }
             if let Some(outcome) = session.outcome() {
                 return Some(Closed::from(outcome));
-            }
-            // A session that never began has nothing to tell.
-            if let Some(Ended::Failed(failure)) = session.ended() {
-                return Some(Closed::failed(failure.clone().into()));
             }
             waits.add(Topic::Closed, cx);
             None

@@ -26,10 +26,10 @@ pub enum Until {
 /// What a claim is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Goal {
-    /// Everything up to `offset` of a stream, or of the messages that never get lost.
+    /// Everything up to `offset` of a stream, or of all messages but unreliable ones.
     Upto { stream: u64, offset: u64 },
-    /// A message that may get lost.
-    Fate { message: u64 },
+    /// One message.
+    Fate { message: u64, is_reliable: bool },
 }
 
 /// What was sent, and what is known of it. Both forms of the API wrap it.
@@ -56,13 +56,15 @@ impl Claim {
         data: Bytes,
         mode: SendMode,
     ) -> Result<Goal, Fail> {
-        // The fate of messages that never get lost follows from the count of their bytes.
-        let track = matches!(mode, SendMode::Deadline(_) | SendMode::Unreliable);
-        let message = session.send_message(data, mode, track)?;
-        if track {
-            return Ok(Goal::Fate { message });
+        let is_reliable = matches!(mode, SendMode::Ordered | SendMode::Reliable);
+        match session.send_message(data.clone(), mode, true) {
+            Err(Fail::TooManyTracked) if is_reliable => {}
+            sent => return Ok(Goal::Fate { message: sent?, is_reliable }),
         }
-        let offset = session.receipt(MESSAGES).map_or(0, |state| state.written);
+        // That it has arrived follows from the count of bytes as well, if not as soon: later
+        // messages may take the place of those before it that are dropped.
+        session.send_message(data, mode, false)?;
+        let offset = session.receipt(MESSAGES).map_or(u64::MAX, |state| state.written);
         Ok(Goal::Upto { stream: MESSAGES, offset })
     }
 
@@ -73,9 +75,11 @@ impl Claim {
         until: Until,
         asked: &mut bool,
     ) -> Poll<Result<()>> {
-        let (topic, stream) = match self.goal {
-            Goal::Upto { stream, .. } => (Topic::Receipt(stream), Some(stream)),
-            Goal::Fate { message } => (Topic::Fate(message), None),
+        let (topic, stream) = match (self.goal, until) {
+            (Goal::Upto { stream, .. }, _) => (Topic::Receipt(stream), Some(stream)),
+            (Goal::Fate { .. }, Until::Read) => (Topic::Receipt(MESSAGES), Some(MESSAGES)),
+            // What the host has is known by acknowledgement.
+            (Goal::Fate { message, .. }, Until::Received) => (Topic::Fate(message), None),
         };
         self.link.poll_until(cx, topic, |session| {
             if let Some(known) = known(session, self.goal, until).transpose() {
@@ -116,17 +120,31 @@ fn known(session: &Session<'_>, goal: Goal, until: Until) -> Result<Option<()>> 
             None => Ok(Some(())),
         },
         // A host may have discarded it by the time its program read.
-        Goal::Fate { .. } if until == Until::Read => {
+        Goal::Fate { is_reliable: false, .. } if until == Until::Read => {
             Err(Error::invalid("only of reliable messages the peer tells that it has read them"))
         }
-        Goal::Fate { message } => match session.message_fate(message) {
-            MessageFate::Waiting => Ok(None),
-            MessageFate::Received | MessageFate::Delivered => Ok(Some(())),
+        Goal::Fate { message, is_reliable } => match session.message_fate(message) {
+            MessageFate::Delivered => Ok(Some(())),
+            MessageFate::Received if until == Until::Received => Ok(Some(())),
+            // If the peer reads no more, it will not read this one.
+            MessageFate::Received if is_stopped(session) => Err(stopped()),
+            // Where the session has ended, that is why.
+            MessageFate::Waiting | MessageFate::Received | MessageFate::Unknown => Ok(None),
+            MessageFate::Lost if is_reliable => Err(stopped()),
             MessageFate::Dropped | MessageFate::Lost => {
                 Err(Error::bare(ErrorKind::NotDelivered, Origin::Network))
             }
         },
     }
+}
+
+/// Whether the peer's program reads no more messages.
+fn is_stopped(session: &Session<'_>) -> bool {
+    session.receipt(MESSAGES).is_some_and(|state| state.is_final)
+}
+
+fn stopped() -> Error {
+    Error::bare(ErrorKind::StreamStopped, Origin::Peer)
 }
 
 /// As [`known`], for a stream up to `offset`.
@@ -139,7 +157,7 @@ fn judge(state: &ReceiptState, offset: u64, until: Until) -> Result<Option<()>> 
         return Ok(Some(()));
     }
     if state.is_final && until == Until::Read {
-        return Err(Error::bare(ErrorKind::StreamStopped, Origin::Peer));
+        return Err(stopped());
     }
     Ok(None)
 }

@@ -28,8 +28,8 @@ use rudp_crypto::{NoiseCrypto, PlainCrypto};
 pub use rudp_proto::config::{ClientKeys, EndpointConfig, Services};
 pub use rudp_proto::crypto::{Crypto, PublicKey};
 pub use rudp_proto::{
-    Code, Direction, Ended, Endpoint, Event, EventKind, Fail, Failure, Handle, MessageFate,
-    Outcome, Read, ReceiptState, Session, State, Target,
+    Code, ConnectError, Direction, Ended, Endpoint, Event, EventKind, Fail, Failure, Handle,
+    MESSAGES, MessageFate, Outcome, Read, ReceiptState, Session, State, StrayReset, Target,
 };
 
 use crate::key::{Key, Secret};

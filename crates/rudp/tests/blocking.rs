@@ -221,6 +221,41 @@ fn receipts_tell_received_from_read() {
 }
 
 #[test]
+fn receipts_of_messages_tell_received_from_read() {
+    let Pair { server, client, .. } = pair();
+    let receipts: Vec<_> = (0..3).map(|_| client.send_message("m", Mode::Reliable)).collect();
+    for receipt in &receipts {
+        receipt.as_ref().unwrap().wait(Until::Received, LONG).unwrap();
+    }
+    let [first, second, third] = [0, 1, 2].map(|number| receipts[number].as_ref().unwrap());
+    let early = first.wait(Until::Read, Duration::from_millis(50)).unwrap_err();
+    assert_eq!(early.kind(), ErrorKind::TimedOut);
+    server.receive_message().unwrap();
+    server.receive_message().unwrap();
+    // A receipt is sent when all that was asked for is read, and says of the others as well.
+    second.wait(Until::Read, Duration::from_millis(50)).unwrap_err();
+    server.receive_message().unwrap();
+    for receipt in [first, second, third] {
+        receipt.wait(Until::Read, LONG).unwrap();
+    }
+    // More than are tracked one by one.
+    let many: Vec<_> = (0..1_500).map(|_| client.send_message("m", Mode::Ordered)).collect();
+    let reading = thread::spawn(move || {
+        (0..1_500).for_each(|_| drop(server.receive_message().unwrap()));
+        server
+    });
+    many.last().unwrap().as_ref().unwrap().wait(Until::Read, LONG).unwrap();
+    let server = reading.join().unwrap();
+    let late = client.send_message("m", Mode::Reliable).unwrap();
+    late.wait(Until::Received, LONG).unwrap();
+    let closing = thread::spawn(move || server.close());
+    let error = late.wait(Until::Read, LONG).unwrap_err();
+    assert!([ErrorKind::StreamStopped, ErrorKind::Closed].contains(&error.kind()), "{error:?}");
+    drop(client);
+    let _ = closing.join().unwrap();
+}
+
+#[test]
 fn what_is_confirmed_by_hand_counts_as_read_only_then() {
     let Pair { server, client, .. } = pair();
     let stream = server.main_stream();

@@ -143,6 +143,15 @@ impl<'b> Writer<'b> {
         Ok(())
     }
 
+    /// `len` zero bytes in front of what was written, which moves.
+    pub fn zeros_in_front(&mut self, len: usize) -> Result<(), WriteError> {
+        let before = self.len;
+        self.slot(len)?;
+        self.buffer.copy_within(..before, len);
+        self.buffer.get_mut(..len).into_iter().for_each(|front| front.fill(0));
+        Ok(())
+    }
+
     /// A `u8`.
     pub fn u8(&mut self, value: u8) -> Result<(), WriteError> {
         self.bytes(&[value])

@@ -65,12 +65,19 @@ impl Closing {
     /// counts.
     pub(crate) fn finish(&mut self, deadline: Instant) {
         if self.is_over() {
-            if let Some(own) = &mut self.own {
-                own.deadline = own.deadline.min(deadline);
-            }
-            return;
+            return self.hasten(deadline);
         }
         self.finishing = Some(self.finishing.map_or(deadline, |before| before.min(deadline)));
+    }
+
+    /// CLOSE, if it has begun, is repeated until `deadline` at the latest, if it was sent often
+    /// enough.
+    pub(crate) fn hasten(&mut self, deadline: Instant) {
+        let Some(own) = &mut self.own else { return };
+        own.deadline = own.deadline.min(deadline);
+        if own.rounds >= MIN_SENDS {
+            own.next = own.next.map(|next| next.min(own.deadline));
+        }
     }
 
     /// The deadline until which receipts are waited for.
@@ -115,14 +122,23 @@ impl Closing {
         true
     }
 
-    /// `CLOSE_ACK` came.
-    pub(crate) fn on_close_ack(&mut self, now: Instant, pto: Duration) {
-        if let Some(own) = self.own.as_mut().filter(|own| own.was_sent && !own.is_answered) {
-            own.is_answered = true;
-            own.is_due = false;
-            own.next = None;
-            own.until = now + pto * DRAIN;
+    /// `CLOSE_ACK` came. If not all receipts that go with CLOSE are known (`is_all_known`), it is
+    /// sent again with them, but not more than three times. Returns whether it is.
+    pub(crate) fn on_close_ack(&mut self, now: Instant, pto: Duration, is_all_known: bool) -> bool {
+        let is_open = |own: &&mut Own| own.was_sent && !own.is_answered;
+        let Some(own) = self.own.as_mut().filter(is_open) else { return false };
+        if !is_all_known && own.rounds < MIN_SENDS {
+            own.is_due = true;
+            own.rounds += 1;
+            own.next = Some(now + pto);
+            own.deadline = own.deadline.min(now);
+            return true;
         }
+        own.is_answered = true;
+        own.is_due = false;
+        own.next = None;
+        own.until = now + pto * DRAIN;
+        false
     }
 
     /// A packet came that was no CLOSE and no answer: the peer may not have got CLOSE.
@@ -264,11 +280,11 @@ mod tests {
     fn an_answer_ends_it() {
         let mut closing = Closing::default();
         closing.start(at(0), PTO, at(2_000), why());
-        closing.on_close_ack(at(0), PTO);
+        closing.on_close_ack(at(0), PTO, true);
         assert!(!closing.is_answered(), "nothing was sent yet");
         closing.on_sent(at(0), PTO, CloseKind::Close);
-        closing.on_close_ack(at(50), PTO);
-        closing.on_close_ack(at(60), PTO);
+        closing.on_close_ack(at(50), PTO, true);
+        closing.on_close_ack(at(60), PTO, true);
         assert!(closing.is_answered());
         assert_eq!(closing.forget_at(), Some(at(350)));
         assert_eq!(closing.due(), None);
@@ -301,7 +317,7 @@ mod tests {
         closing.on_timeout(at(100), PTO);
         assert_eq!(closing.due().map(|due| due.0), Some(CloseKind::Close));
         closing.on_sent(at(100), PTO, CloseKind::Close);
-        closing.on_close_ack(at(120), PTO);
+        closing.on_close_ack(at(120), PTO, true);
         assert_eq!(closing.forget_at(), Some(at(420)));
     }
 
@@ -330,6 +346,46 @@ mod tests {
             closing.on_timeout(at(now), PTO);
         }
         assert_eq!((closing.due(), closing.forget_at()), (None, Some(at(700))));
+    }
+
+    // spec: 9.2.2
+    #[test]
+    fn an_answer_that_does_not_know_all_receipts_does_not_end_it_at_once() {
+        let mut closing = Closing::default();
+        closing.start(at(0), PTO, at(60_000), why());
+        for now in [0, 50] {
+            closing.on_sent(at(now), PTO, CloseKind::Close);
+            assert!(closing.on_close_ack(at(now + 50), PTO, false));
+            assert!(closing.due().is_some() && !closing.is_answered());
+        }
+        closing.on_sent(at(100), PTO, CloseKind::Close);
+        assert_eq!(closing.next(), Some(at(200)));
+        assert!(!closing.on_timeout(at(200), PTO));
+        assert_eq!(closing.forget_at(), Some(at(200)), "one answer has come");
+        let mut closing = Closing::default();
+        closing.start(at(0), PTO, at(60_000), why());
+        assert_eq!(sends(&mut closing, at(300)), [0, 100, 300]);
+        assert!(!closing.on_close_ack(at(350), PTO, false));
+        assert!(closing.is_answered(), "three times are enough");
+        assert_eq!(closing.forget_at(), Some(at(650)));
+    }
+
+    // spec: 9.2.2
+    #[test]
+    fn an_earlier_deadline_counts_for_a_close_that_has_begun() {
+        let mut closing = Closing::default();
+        closing.start(at(0), PTO, at(60_000), why());
+        assert_eq!(sends(&mut closing, at(1_500)), [0, 100, 300, 700, 1_500]);
+        closing.finish(at(2_000));
+        closing.finish(at(2_500));
+        assert_eq!(closing.next(), Some(at(2_000)), "and not 3,100");
+        assert!(!closing.on_timeout(at(2_000), PTO));
+        assert_eq!((closing.due(), closing.forget_at()), (None, Some(at(2_000))));
+        // Three are sent in any case.
+        let mut closing = Closing::default();
+        closing.start(at(0), PTO, at(60_000), why());
+        closing.hasten(at(0));
+        assert_eq!(sends(&mut closing, at(100_000)), [0, 100, 300]);
     }
 
     #[test]

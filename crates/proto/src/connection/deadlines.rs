@@ -80,7 +80,7 @@ impl Connection {
         }
         if self.closing.is_over() {
             if self.closing.on_timeout(now, self.recovery.probe_timeout()) {
-                self.repeat_receipts();
+                self.repeat_close();
             }
             if is_due(self.awaits()) {
                 self.decide(now);

@@ -6,7 +6,7 @@ use core::time::Duration;
 use rudp_base::{Instant, Transmit};
 use rudp_wire::code::Code;
 use rudp_wire::cursor::Writer;
-use rudp_wire::frame::{CloseDraft, CloseKind, MESSAGES, cut_reason};
+use rudp_wire::frame::{CloseDraft, CloseKind, MESSAGES, Receipt, cut_reason};
 
 use super::closing::Why;
 use super::{Connection, Resources};
@@ -33,6 +33,8 @@ impl Connection {
         }
         self.awaits_outcome = Some(self.awaits_outcome.map_or(deadline, |old| old.min(deadline)));
         if self.ended.is_some() {
+            // CLOSE may be on its way, and is not repeated beyond this deadline.
+            self.closing.hasten(deadline);
             return self.decide(now);
         }
         self.streams.finish_all();
@@ -110,12 +112,35 @@ impl Connection {
         }
     }
 
+    /// CLOSE is due again: two packets of receipts leave with it as probes, whatever is in flight
+    /// (docs/PROTOCOL.md, 9.2.2).
+    pub(super) fn repeat_close(&mut self) {
+        self.probes = 2;
+        self.repeat_receipts();
+    }
+
     /// CLOSE is due. Receipts that are not known to be known and do not fit into it go before it,
     /// each time (docs/PROTOCOL.md, 9.2.1).
-    pub(super) fn repeat_receipts(&mut self) {
-        self.are_receipts_apart = self.streams.receipts_to_tell().nth(CLOSE_RECEIPTS).is_some();
+    fn repeat_receipts(&mut self) {
+        let are_apart = self.receipts_to_tell().nth(CLOSE_RECEIPTS).is_some();
+        self.are_receipts_apart = are_apart;
         if self.are_receipts_apart {
             self.streams.repeat_receipts();
+            self.messages.repeat_receipt();
+        }
+    }
+
+    /// The receipts that are not known to be known, in their order (docs/PROTOCOL.md, 9.2.1).
+    fn receipts_to_tell(&self) -> impl Iterator<Item = Receipt> + Clone {
+        self.streams.receipts_to_tell().chain(self.messages.receipt_to_tell())
+    }
+
+    /// `CLOSE_ACK` came, perhaps for a CLOSE that overtook receipts which did not fit into it: they
+    /// have to be known as well (docs/PROTOCOL.md, 9.2.2).
+    pub(super) fn on_answered(&mut self, now: Instant) {
+        let is_all_known = !self.are_receipts_apart || self.receipts_to_tell().next().is_none();
+        if self.closing.on_close_ack(now, self.recovery.probe_timeout(), is_all_known) {
+            self.repeat_close();
         }
     }
 
@@ -128,35 +153,36 @@ impl Connection {
     ) -> Option<Transmit> {
         let is_own_due = matches!(self.closing.due(), Some((CloseKind::Close, _)));
         let size = self.size();
-        let may_leave = self.recovery.bytes_in_flight() + u64::from(size)
-            <= self.controller.window()
+        let fits = self.recovery.bytes_in_flight() + u64::from(size) <= self.controller.window();
+        let may_leave = (fits || self.probes > 0)
             && self.path.budget() >= u64::from(size)
             && self.keys.allowance() == Allowance::All;
-        if !(self.are_receipts_apart && is_own_due && may_leave && self.streams.wants()) {
+        let is_owed = self.streams.wants() || self.messages.owes_receipt();
+        if !(self.are_receipts_apart && is_own_due && may_leave && is_owed) {
             return None;
         }
         let Resources { scratch, tokens, public, .. } = cx;
         let room = usize::from(size).checked_sub(self.overhead())?;
         let mut draft = Draft::new(scratch.get_mut(..room)?, tokens);
         let rtt = self.recovery.rtt().smoothed;
+        self.messages.write_receipt(&mut draft);
         self.streams.write_frames(&mut Growth { now, rtt, grant: &mut 0 }, &mut draft);
         if draft.is_empty() {
             return None;
         }
         let len = self.seal(public, draft, buffer);
+        self.probes = self.probes.saturating_sub(1);
         self.on_sent(now, (true, false), len, tokens);
         (len > 0).then(|| self.transmit(len, len, false))
     }
 
-    /// What a close came to, if the program wants to know: nothing more will be heard.
+    /// What the session came to, if the program wants to know and nothing more is waited for, or
+    /// nothing more can be heard.
     pub(super) fn decide(&mut self, now: Instant) {
-        let Some(deadline) = self.awaits_outcome else { return };
-        let has_time = now < deadline;
-        // The own CLOSE is still on its way, and nothing else ended the session.
-        let is_waiting = self.closing.theirs().is_none()
-            && !self.closing.is_answered()
-            && self.ended.as_ref().is_none_or(is_plain_close);
-        if self.outcome.is_some() || (is_waiting && has_time && !self.is_forgotten) {
+        let has_time = self.awaits_outcome.is_none_or(|deadline| now < deadline);
+        let is_asked = self.awaits_outcome.is_some();
+        let is_early = !is_asked || (has_time && self.may_hear_more());
+        if self.outcome.is_some() || (is_early && !self.is_forgotten) {
             return;
         }
         // The peer's CLOSE ends the wait, whatever this side had begun before.
@@ -167,9 +193,25 @@ impl Connection {
         self.conclude(cause);
     }
 
-    /// What the close came to, if the program has asked: `cause` is why no more will be known.
+    /// Whether something may still come that makes the outcome of a close better.
+    fn may_hear_more(&mut self) -> bool {
+        // An answer has all that is known; an error and an abort wait for nothing.
+        let is_ended_here = self.ended.as_ref().is_some_and(is_end_of_this_side);
+        if self.closing.is_answered() || is_ended_here {
+            return false;
+        }
+        if self.closing.theirs().is_none() {
+            // The own CLOSE is on its way.
+            return true;
+        }
+        // 9.2.3: the peer's CLOSE may have overtaken receipts.
+        self.streams.may_be_told_more()
+            || self.messages.closing().is_some_and(|end| !end.is_settled())
+    }
+
+    /// What the session came to: `cause` is why no more will be known.
     fn conclude(&mut self, cause: Option<Ended>) {
-        if self.awaits_outcome.is_none() || self.outcome.is_some() {
+        if self.outcome.is_some() {
             return;
         }
         let messages = self.messages.closing();
@@ -202,7 +244,8 @@ impl Connection {
         self.streams.enter_closing();
         self.streams.release_memory();
         self.confirmation = None;
-        // Nothing more will be heard: whoever waits for an outcome has it now.
+        self.messages.conclude();
+        // Nothing more will be heard: this is the outcome.
         self.decide(now);
     }
 
@@ -222,7 +265,7 @@ impl Connection {
         // In front: who gets a CLOSE should know by then what was acknowledged.
         self.acks.write(now, &mut draft, room / 4);
         {
-            let receipts = self.streams.receipts_to_tell().chain(self.messages.receipt_to_tell());
+            let receipts = self.receipts_to_tell();
             let close = CloseDraft { code: why.code, reason: why.reason.as_bytes(), receipts };
             let write = |writer: &mut Writer<'_>| {
                 let plan = close.plan(writer.room());
@@ -247,4 +290,9 @@ impl Connection {
 /// Whether it is the program's own close, which is no reason for anything to be unknown.
 fn is_plain_close(ended: &Ended) -> bool {
     matches!(ended, Ended::Local { code: Code::NO_ERROR, .. })
+}
+
+/// Whether this side has ended it otherwise than by a close.
+fn is_end_of_this_side(ended: &Ended) -> bool {
+    !is_plain_close(ended) && !matches!(ended, Ended::Peer { .. })
 }

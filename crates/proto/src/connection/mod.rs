@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rudp_base::{Instant, PublicRng, SecretRng, Seed};
+use rudp_wire::frame::MESSAGES;
 use rudp_wire::packet::{ConnectionId, Profile};
 use rudp_wire::parameters::Parameters;
 
@@ -305,6 +306,7 @@ impl Connection {
             messages::Event::Readable => EventKind::MessageReadable,
             messages::Event::Writable => EventKind::MessageWritable,
             messages::Event::FateChanged(message) => EventKind::MessageFate { message },
+            messages::Event::ReceiptChanged => EventKind::Receipt { stream: MESSAGES },
         })
     }
 }

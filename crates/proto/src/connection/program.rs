@@ -7,7 +7,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use rudp_base::Instant;
 use rudp_wire::code::Code;
-use rudp_wire::frame::Direction;
+use rudp_wire::frame::{Direction, MESSAGES};
 
 use super::Connection;
 use crate::config::Config;
@@ -81,7 +81,10 @@ pub enum Read {
     End,
 }
 
-/// What is known of what was written to a stream (docs/PROTOCOL.md, 7.6).
+/// What is known of what was written to a stream (docs/PROTOCOL.md, 7.6), or of all messages.
+///
+/// Of messages the bytes are counted as in docs/PROTOCOL.md, 7.5.1: each costs 32 besides its
+/// length, and those that were dropped count as received and read. They have no end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReceiptState {
     /// Bytes written.
@@ -268,11 +271,26 @@ impl Connection {
 
     pub(crate) fn request_receipt(&mut self, stream: u64) -> Result<u64, Fail> {
         self.check()?;
+        if stream == MESSAGES {
+            self.messages.request_receipt();
+            return Ok(self.messages.progress().written);
+        }
         self.streams.request_receipt(stream).map_err(written)?;
         Ok(self.streams.receipt(stream).map_or(0, |receipt| receipt.written))
     }
 
     pub(crate) fn receipt(&self, stream: u64) -> Option<ReceiptState> {
+        if stream == MESSAGES {
+            let messages::MessageProgress { written, received, read, is_final } =
+                self.messages.progress();
+            return Some(ReceiptState {
+                written,
+                received,
+                read,
+                is_final,
+                ..ReceiptState::default()
+            });
+        }
         let known = self.streams.receipt(stream)?;
         Some(ReceiptState {
             written: known.written,
@@ -315,7 +333,7 @@ impl Connection {
     }
 
     pub(crate) fn message_fate(&self, message: u64) -> MessageFate {
-        self.messages.fate(message).unwrap_or(MessageFate::Waiting)
+        self.messages.fate(message).unwrap_or(MessageFate::Unknown)
     }
 
     pub(crate) fn forget_message(&mut self, message: u64) {

@@ -338,7 +338,7 @@ impl Connection {
         for receipt in close.receipts() {
             self.on_receipt(&receipt)?;
         }
-        self.closing.on_close_ack(now, self.recovery.probe_timeout());
+        self.on_answered(now);
         Ok(())
     }
 

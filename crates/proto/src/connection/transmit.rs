@@ -3,7 +3,7 @@
 
 use rudp_base::{Ecn, Instant, PublicRng, Transmit};
 use rudp_wire::frame::{Control, Frame};
-use rudp_wire::packet::DataHeader;
+use rudp_wire::packet::{DataHeader, Profile};
 
 use super::{Connection, Resources};
 use crate::keys::Allowance;
@@ -19,6 +19,9 @@ const MAX_BATCH: usize = 64 << 10;
 const MAX_SEGMENTS: usize = 64;
 /// The largest packet to an address that is not proven (docs/PROTOCOL.md, 9.3.2).
 const UNPROVEN_SIZE: u16 = 1_200;
+/// The least datagram of a client, which may have moved: with less a server cannot challenge its new
+/// address (docs/PROTOCOL.md, 9.3.4).
+const LEAST_OF_CLIENT: usize = 48;
 /// The frames of a packet with `PATH_CHALLENGE` or `PATH_RESPONSE`.
 const PROBE_FRAMES: usize = 9;
 
@@ -206,6 +209,9 @@ impl Connection {
         mut draft: Draft<'_>,
         buffer: &mut [u8],
     ) -> usize {
+        if self.is_client && self.profile == Profile::Sealed {
+            draft.pad_to(LEAST_OF_CLIENT.saturating_sub(self.overhead()));
+        }
         let (prefix, frames) = (self.prefix(), draft.len());
         let len = prefix + DataHeader::LEN + frames + self.profile.data_trailer();
         let (Some(number), Some(datagram)) = (self.numbers.next(), buffer.get_mut(..len)) else {

@@ -10,7 +10,7 @@ use rudp_wire::code::Code;
 use rudp_wire::packet::{AckPacket, ConnectionId, DataPacket, Packet, Reset, Syn, SynInvariant};
 
 use super::slot::{Slot, Stage};
-use super::{Answer, Endpoint, EventKind};
+use super::{Answer, Endpoint, EventKind, MAX_STRAYS, StrayReset};
 use crate::config::ClientKeys;
 use crate::connection::{Connection, Origin};
 use crate::handshake::{self, Arrival, Begun, Opened};
@@ -133,16 +133,29 @@ impl Endpoint {
         }
     }
 
+    /// RESET is not steered (docs/PROTOCOL.md, 10.4): it may be for a session of another socket.
     fn on_reset(&mut self, now: Instant, reset: &Reset) {
+        let has_siblings = self.config.shard.1 > 1 && self.strays.len() < MAX_STRAYS;
+        if !self.end_forgotten(now, reset) && has_siblings {
+            self.strays.push_back(StrayReset(*reset));
+        }
+    }
+
+    /// Ends the sessions whose peer says by this RESET that it has forgotten them, and says whether
+    /// there are any.
+    pub(super) fn end_forgotten(&mut self, now: Instant, reset: &Reset) -> bool {
+        let mut is_known = false;
         let sessions: Vec<u32> = self.ids.sessions_with_peer(reset.id).collect();
         for index in sessions {
             let Some(slot) = self.slots.get_mut(index as usize) else { continue };
             if let Stage::Live(connection) = &mut slot.stage
                 && connection.on_reset(now, reset)
             {
+                is_known = true;
                 self.touch(index);
             }
         }
+        is_known
     }
 
     /// A client's session begins.

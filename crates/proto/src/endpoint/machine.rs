@@ -145,8 +145,9 @@ impl Endpoint {
         if let Stage::Asking(attempt, _) = &slot.stage {
             self.ids.remove(attempt.id(), None, index);
             let reason = String::new();
-            slot.stage = Stage::Failed(Ended::Local { code: Code::NO_ERROR, reason });
+            slot.stage = Stage::failed(Ended::Local { code: Code::NO_ERROR, reason });
             self.event(index, EventKind::Ended);
+            self.event(index, EventKind::Closed);
             self.touch(index);
         }
     }
@@ -161,8 +162,9 @@ impl Endpoint {
                 if let Stage::Asking(attempt, _) = &slot.stage {
                     self.ids.remove(attempt.id(), None, index);
                 }
-                slot.stage = Stage::Failed(Ended::Failed(failure));
+                slot.stage = Stage::failed(Ended::Failed(failure));
                 self.event(index, EventKind::Ended);
+                self.event(index, EventKind::Closed);
             }
         }
         self.touch(index);

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use rudp_base::{Instant, Seed, SendError, Transmit};
 use rudp_wire::code::Code;
-use rudp_wire::packet::{ConnectionId, Profile};
+use rudp_wire::packet::{ConnectionId, Profile, Reset};
 use slab::Slab;
 
 use self::ids::Ids;
@@ -35,6 +35,10 @@ pub use self::session::{
     Fail, Message, MessageFate, Read, ReceiptState, ReceivedMode, SendMode, Session, State, Stats,
 };
 
+/// The most sessions at which another one may be asked for: as many as there are indices.
+const MAX_SESSIONS: usize = u32::MAX as usize;
+/// The most RESETs that wait to be passed on; more are dropped, as a network would.
+const MAX_STRAYS: usize = 64;
 /// The most answers to handshakes that wait to be sent; more are dropped, as a network would.
 const MAX_ANSWERS: usize = 1_024;
 
@@ -48,6 +52,26 @@ pub struct Target {
     pub service: String,
     /// Settings of this session, instead of the endpoint's.
     pub config: Option<Config>,
+}
+
+/// Why a session cannot be asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectError {
+    /// A setting is out of its range.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// No server has a service with so long a name (docs/PROTOCOL.md, 5.1.3).
+    #[error("the name of the service has {len} bytes, and 255 are the most")]
+    ServiceTooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// A key is expected that no server can prove to have in the plain profile.
+    #[error("in the plain profile no server can prove that it has a key")]
+    KeyInPlainProfile,
+    /// The endpoint has as many sessions as it can tell apart.
+    #[error("the endpoint has too many sessions")]
+    TooManySessions,
 }
 
 /// All sessions behind one socket.
@@ -74,8 +98,14 @@ pub struct Endpoint {
     resets: Resets,
     versions: VersionAnswers,
     answers: VecDeque<Answer>,
+    /// RESETs that are for no session here, and perhaps for one of another socket.
+    strays: VecDeque<StrayReset>,
     is_shut_down: bool,
 }
+
+/// A RESET that is for no session of the endpoint that got it (docs/PROTOCOL.md, 10.4).
+#[derive(Clone, Copy, Debug)]
+pub struct StrayReset(Reset);
 
 /// A datagram that answers one, outside of any session.
 #[derive(Debug)]
@@ -124,6 +154,7 @@ impl Endpoint {
             resets: Resets::new(&*crypto, &reset_key, plan),
             versions: VersionAnswers::new(crypto.profile()),
             answers: VecDeque::new(),
+            strays: VecDeque::new(),
             is_shut_down: false,
             cx: Resources::new(crypto, seed, config.memory),
             session: Arc::new(config.session.clone()),
@@ -163,31 +194,23 @@ impl Endpoint {
     /// Begins a session. An event tells when it has begun, or why it has not.
     ///
     /// # Errors
-    /// A setting of the target is out of its range.
+    /// It cannot be asked for, whatever the server would say.
     pub fn connect(
         &mut self,
         now: Instant,
         remote: SocketAddr,
         target: Target,
-    ) -> Result<Handle, ConfigError> {
+    ) -> Result<Handle, ConnectError> {
         let config = target.config.unwrap_or_else(|| self.config.session.clone());
         config.check()?;
-        let out_of_range = |setting, value: String, most: &str| ConfigError {
-            setting,
-            value,
-            least: "0".into(),
-            most: most.into(),
-        };
         if target.server_key.is_some() && self.cx.crypto.profile() == Profile::Plain {
             // No server could prove it (docs/PROTOCOL.md, 3.3).
-            let value = "set".to_owned();
-            let (least, most) = ("none".to_owned(), "none in the plain profile".to_owned());
-            return Err(ConfigError { setting: "server_key", value, least, most });
+            return Err(ConnectError::KeyInPlainProfile);
         }
         let ids = &self.ids;
-        let Some(id) = self.plan.choose(&mut self.cx.public, |id| ids.contains(id)) else {
-            return Err(out_of_range("sessions", self.slots.len().to_string(), "fewer"));
-        };
+        let id = self.plan.choose(&mut self.cx.public, |id| ids.contains(id));
+        let id = id.filter(|_| self.slots.len() < MAX_SESSIONS);
+        let id = id.ok_or(ConnectError::TooManySessions)?;
         let ask = Ask {
             remote,
             server_key: target.server_key,
@@ -197,12 +220,12 @@ impl Endpoint {
             timing: Timing {
                 tries: config.handshake_tries,
                 timeout: config.handshake_timeout,
-                ..Timing::default()
+                ..Timing::default().varied(&mut self.cx.public)
             },
         };
-        let attempt = Attempt::new(now, &ask, &mut self.cx.handshake()).map_err(|_| {
-            out_of_range("service (length)", target.service.len().to_string(), "255")
-        })?;
+        // The parameters follow from settings that were checked: it is the name.
+        let too_long = |_| ConnectError::ServiceTooLong { len: target.service.len() };
+        let attempt = Attempt::new(now, &ask, &mut self.cx.handshake()).map_err(too_long)?;
         let stage = Stage::Asking(Box::new(attempt), Arc::new(config));
         let handle = self.insert(Slot::new(stage, target.service.into()));
         self.ids.insert(id, handle.index);
@@ -245,6 +268,23 @@ impl Endpoint {
             }
         }
         self.settle(now);
+    }
+
+    /// The next RESET that came here and is for no session of this endpoint. Where several
+    /// endpoints share a port ([`shard`](EndpointConfig::shard)), whoever runs them gives it to the
+    /// others' [`take_stray_reset`](Self::take_stray_reset): it bears the peer's id, which says
+    /// nothing of the socket it belongs to (docs/PROTOCOL.md, 10.4). An endpoint that is alone has
+    /// none.
+    pub fn poll_stray_reset(&mut self) -> Option<StrayReset> {
+        self.strays.pop_front()
+    }
+
+    /// Takes a RESET that another endpoint of this port got, and says whether it was for a session
+    /// here. It is not passed on again.
+    pub fn take_stray_reset(&mut self, now: Instant, stray: &StrayReset) -> bool {
+        let is_taken = self.end_forgotten(now, &stray.0);
+        self.settle(now);
+        is_taken
     }
 
     /// Whether no session has anything left to say or to wait for: the endpoint may be dropped, and
@@ -304,7 +344,7 @@ impl Endpoint {
         self.generation = self.generation.wrapping_add(1);
         slot.generation = self.generation;
         let index = self.slots.insert(slot);
-        // `max_sessions` is at most 2^24, and a client's memory ends long before 2^32 sessions.
+        // `max_sessions` is at most 2^24, and what connects has `MAX_SESSIONS`.
         let index = u32::try_from(index).unwrap_or(u32::MAX);
         Handle { index, generation: self.generation }
     }

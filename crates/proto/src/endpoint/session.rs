@@ -75,7 +75,7 @@ impl<'a> Session<'a> {
         self.endpoint.touch(self.handle.index);
         match self.endpoint.slots.get_mut(self.handle.index as usize).map(|slot| &mut slot.stage) {
             Some(Stage::Live(connection)) => Ok(connection),
-            Some(Stage::Failed(ended)) => Err(Fail::Ended(ended.clone())),
+            Some(Stage::Failed(failed)) => Err(Fail::Ended(failed.why.clone())),
             _ => Err(Fail::Blocked),
         }
     }
@@ -123,7 +123,7 @@ impl<'a> Session<'a> {
         match self.stage()? {
             Stage::Asking(..) => None,
             Stage::Live(connection) => connection.ended(),
-            Stage::Failed(ended) => Some(ended),
+            Stage::Failed(failed) => Some(&failed.why),
         }
     }
 }
@@ -206,7 +206,8 @@ impl Session<'_> {
         self.live()?.confirm(stream, offset)
     }
 
-    /// Asks the peer for a receipt of all that was written so far, and says how much that is.
+    /// Asks the peer for a receipt of all that was written so far, and says how much that is. For
+    /// `stream` [`MESSAGES`](crate::MESSAGES) that is all reliable messages and those with a deadline.
     ///
     /// # Errors
     /// The stream is not one to write to, or over.
@@ -215,7 +216,7 @@ impl Session<'_> {
     }
 
     /// What is known of what was written; `None` if the stream is not one to write to, or forgotten
-    /// because all of it was read.
+    /// because all of it was read. [`MESSAGES`](crate::MESSAGES) stands for all messages, as above.
     pub fn receipt(&self, stream: u64) -> Option<ReceiptState> {
         self.connection()?.receipt(stream)
     }
@@ -244,10 +245,10 @@ impl Session<'_> {
         self.live()?.receive_message(now)
     }
 
-    /// What became of a tracked message.
+    /// What became of a tracked message; of others nothing is known.
     pub fn message_fate(&self, message: u64) -> MessageFate {
         self.connection()
-            .map_or(MessageFate::Waiting, |connection| connection.message_fate(message))
+            .map_or(MessageFate::Unknown, |connection| connection.message_fate(message))
     }
 
     /// The fate of a tracked message is of no interest any more.
@@ -281,9 +282,14 @@ impl Session<'_> {
         }
     }
 
-    /// What the close came to, once that is known.
+    /// What the session came to: that is known when its close is decided, and of every session when
+    /// nothing more will be heard. It does not change any more.
     pub fn outcome(&self) -> Option<&Outcome> {
-        self.connection()?.outcome()
+        match self.stage()? {
+            Stage::Asking(..) => None,
+            Stage::Live(connection) => connection.outcome(),
+            Stage::Failed(failed) => Some(&failed.outcome),
+        }
     }
 
     /// Closes at once, and waits for nothing. `code` is the program's own, below 2^61; `reason` is

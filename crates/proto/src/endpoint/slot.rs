@@ -8,7 +8,7 @@ use rudp_base::Instant;
 
 use crate::config::Config;
 use crate::connection::Connection;
-use crate::event::Ended;
+use crate::event::{Ended, Outcome};
 use crate::handshake::Attempt;
 
 /// How far a session has come.
@@ -18,7 +18,22 @@ pub(super) enum Stage {
     /// The session has begun.
     Live(Box<Connection>),
     /// It never began, and the program has not released it.
-    Failed(Ended),
+    Failed(Box<Failed>),
+}
+
+/// A session that never began.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) why: Ended,
+    pub(super) outcome: Outcome,
+}
+
+impl Stage {
+    /// A session does not begin. Nothing was sent, and nothing is known of the peer.
+    pub(super) fn failed(why: Ended) -> Self {
+        let outcome = Outcome::Unknown { streams: Vec::new(), cause: Some(why.clone()) };
+        Self::Failed(Box::new(Failed { why, outcome }))
+    }
 }
 
 /// One session.

@@ -4,7 +4,7 @@
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
-use rudp_base::Instant;
+use rudp_base::{Instant, PublicRng};
 use rudp_wire::code::Code;
 use rudp_wire::cursor::WriteError;
 use rudp_wire::handshake::{Accepted, Confirmation, Request, Response, prologue};
@@ -47,6 +47,17 @@ impl Default for Timing {
             tries: 5,
             timeout: Duration::from_secs(10),
         }
+    }
+}
+
+impl Timing {
+    /// The same with pauses up to a tenth longer or shorter (docs/PROTOCOL.md, 5.1.4): clients that
+    /// began together, such as those of a server that was away, do not come back together.
+    pub(crate) fn varied(self, public: &mut PublicRng) -> Self {
+        let pause = self.first_repetition;
+        let range = u64::try_from((pause / 5).as_nanos()).unwrap_or(u64::MAX);
+        let shift = Duration::from_nanos(public.below(range.saturating_add(1)));
+        Self { first_repetition: pause.saturating_mul(9) / 10 + shift, ..self }
     }
 }
 

@@ -17,6 +17,8 @@ pub enum MessageFate {
     Dropped,
     /// It was lost, or could not be sent: one that is unreliable, or the peer reads no more.
     Lost,
+    /// The session is over, and nothing more will be known of it.
+    Unknown,
 }
 
 #[derive(Debug)]
@@ -94,6 +96,18 @@ impl Fates {
         }
     }
 
+    /// Nothing more will be known: what is decided stays, and the rest never will be.
+    pub(super) fn conclude(&mut self) {
+        self.unread.clear();
+        for (id, record) in &mut self.records {
+            record.end = None;
+            if record.fate == MessageFate::Waiting {
+                record.fate = MessageFate::Unknown;
+                self.changed.insert(*id);
+            }
+        }
+    }
+
     /// A message whose fate changed since this was last called for it.
     pub(super) fn pop_changed(&mut self) -> Option<u64> {
         self.changed.pop_first()
@@ -129,5 +143,24 @@ mod tests {
         fates.set_received(6, 400);
         assert_eq!(fates.take(6), Some(MessageFate::Received));
         assert!(fates.unread.is_empty() && fates.changed.is_empty(), "nothing is left of it");
+    }
+
+    #[test]
+    fn what_is_known_at_the_end_stays_and_the_rest_is_unknown() {
+        let mut fates = Fates::new(4);
+        for id in 0..4 {
+            fates.add(id);
+        }
+        fates.set_received(0, 100);
+        fates.set(1, MessageFate::Dropped);
+        while fates.pop_changed().is_some() {}
+        fates.conclude();
+        let known: Vec<_> = (0..4).map(|id| fates.get(id).unwrap()).collect();
+        let unknown = MessageFate::Unknown;
+        assert_eq!(known, [MessageFate::Received, MessageFate::Dropped, unknown, unknown]);
+        assert_eq!((fates.pop_changed(), fates.pop_changed()), (Some(2), Some(3)));
+        fates.conclude();
+        assert_eq!(fates.pop_changed(), None, "once");
+        assert_eq!(fates.take(0), Some(MessageFate::Received));
     }
 }

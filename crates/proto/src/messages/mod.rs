@@ -103,6 +103,21 @@ pub(crate) enum Event {
     Writable,
     /// The fate of this message has changed.
     FateChanged(u64),
+    /// [`Messages::progress`] says something new.
+    ReceiptChanged,
+}
+
+/// What is known of the messages of this end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MessageProgress {
+    /// Where the last one ends that was given to be sent, if none is dropped before its first piece.
+    pub(crate) written: u64,
+    /// Up to here the peer's host certainly has everything that was not dropped.
+    pub(crate) received: u64,
+    /// Up to here the peer's program has read everything that was not dropped.
+    pub(crate) read: u64,
+    /// The peer's program will read no more.
+    pub(crate) is_final: bool,
 }
 
 /// How far the messages of this end have come: the state of one more stream (docs/PROTOCOL.md,
@@ -155,8 +170,10 @@ pub(crate) struct Messages {
     is_blocked: bool,
     is_datagram_blocked: bool,
     is_finished: bool,
-    /// A receipt is wanted as soon as everything is sent.
-    wants_receipt: bool,
+    /// A receipt is wanted as soon as all messages before this id are sent.
+    wants_receipt: Option<u64>,
+    /// The peer has told something new.
+    has_receipt: bool,
 }
 
 /// What the program calls.
@@ -175,7 +192,8 @@ impl Messages {
             is_blocked: false,
             is_datagram_blocked: false,
             is_finished: false,
-            wants_receipt: false,
+            wants_receipt: None,
+            has_receipt: false,
             config,
         }
     }
@@ -269,6 +287,9 @@ impl Messages {
             self.is_datagram_blocked &= !is_datagram_free;
             return Some(Event::Writable);
         }
+        if core::mem::take(&mut self.has_receipt) {
+            return Some(Event::ReceiptChanged);
+        }
         self.fates.pop_changed().map(Event::FateChanged)
     }
 }
@@ -355,7 +376,7 @@ impl Messages {
 
     /// RECEIPT for [`MESSAGES`], also one of a CLOSE.
     pub(crate) fn on_receipt(&mut self, receipt: &Receipt) -> Result<(), Code> {
-        self.heard.on_receipt(receipt, self.sender.sent())?;
+        self.has_receipt |= self.heard.on_receipt(receipt, self.sender.sent())?;
         let progress = self.heard.progress();
         self.sender.on_received(progress.received, &mut self.fates);
         self.fates.on_read(progress.read);
@@ -383,6 +404,8 @@ impl Messages {
         self.sender.expire(now, &mut self.fates);
         self.write_limit(draft);
         self.write_receipt(draft);
+        // In front of pieces, which may fill every packet; those of this one may make it due.
+        self.write_request(draft);
         self.sender.write_dropped(draft);
         let pieces_wait = self.sender.wants_pieces();
         let reserve = self.datagrams.reserve(draft.room(), pieces_wait, &mut self.fates);
@@ -458,16 +481,28 @@ impl Messages {
         self.request_receipt();
     }
 
-    /// Asks for a receipt for everything, as soon as it is sent.
+    /// Asks for a receipt for everything that was given to be sent, as soon as it is sent.
     pub(crate) fn request_receipt(&mut self) {
-        self.wants_receipt = true;
+        self.wants_receipt = Some(self.next_id);
         self.ask_if_due();
     }
 
     fn ask_if_due(&mut self) {
-        if self.wants_receipt && self.sender.is_all_sent() {
-            self.wants_receipt = false;
-            self.heard.ask(self.sender.end());
+        if self.wants_receipt.is_some_and(|id| self.sender.is_sent_before(id)) {
+            self.wants_receipt = None;
+            self.heard.ask(self.sender.sent());
+        }
+    }
+
+    /// What is known of the messages of this end, datagrams aside, each with a cost of 32 bytes
+    /// besides its length. What waits to be sent counts as written.
+    pub(crate) fn progress(&self) -> MessageProgress {
+        let heard = self.heard.progress();
+        MessageProgress {
+            written: self.sender.end().saturating_add(self.sender.queued()),
+            received: self.sender.received().max(heard.received),
+            read: heard.read,
+            is_final: heard.is_final,
         }
     }
 
@@ -488,6 +523,21 @@ impl Messages {
     /// The receipt for a CLOSE, unless the peer certainly knows all of it.
     pub(crate) fn receipt_to_tell(&self) -> Option<Receipt> {
         self.receiver.told.unknown()
+    }
+
+    /// That receipt is sent before CLOSE.
+    pub(crate) fn repeat_receipt(&mut self) {
+        self.receiver.told.repeat();
+    }
+
+    /// Whether a receipt is to be sent.
+    pub(crate) fn owes_receipt(&self) -> bool {
+        self.receiver.told.is_owed()
+    }
+
+    /// The session is forgotten: what is not known of messages by now never will be.
+    pub(crate) fn conclude(&mut self) {
+        self.fates.conclude();
     }
 
     /// The program reads no more: the final receipt is owed, and messages that come are discarded.

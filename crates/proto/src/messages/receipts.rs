@@ -76,6 +76,11 @@ impl Told {
         self.is_owed
     }
 
+    /// The receipt is sent as it is, unless the peer knows it for certain.
+    pub(super) fn repeat(&mut self) {
+        self.is_owed |= self.unknown().is_some();
+    }
+
     pub(super) fn on_sent(&mut self) {
         self.is_owed = false;
     }
@@ -123,8 +128,8 @@ impl Heard {
         self.progress
     }
 
-    /// A receipt came, when everything up to `sent` had been sent.
-    pub(super) fn on_receipt(&mut self, receipt: &Receipt, sent: u64) -> Result<(), Code> {
+    /// A receipt came, when everything up to `sent` had been sent. Says whether it told anything new.
+    pub(super) fn on_receipt(&mut self, receipt: &Receipt, sent: u64) -> Result<bool, Code> {
         // Messages have no end for bits 0 and 1 to tell of (docs/PROTOCOL.md, 7.6.5).
         if receipt.read > receipt.received
             || receipt.received > sent
@@ -134,9 +139,11 @@ impl Heard {
             return Err(Code::PROTOCOL_VIOLATION);
         }
         let Receipt { received, read, is_final, .. } = *receipt;
-        self.progress.join(Progress { received, read, is_final });
+        let progress = Progress { received, read, is_final };
+        let is_new = !self.progress.covers(progress);
+        self.progress.join(progress);
         self.is_owed &= !self.has(self.asked);
-        Ok(())
+        Ok(is_new)
     }
 
     fn has(&self, offset: Option<u64>) -> bool {
@@ -252,8 +259,9 @@ mod tests {
         for bad in bad {
             assert_eq!(heard.on_receipt(&bad, 100), Err(Code::PROTOCOL_VIOLATION));
         }
-        assert_eq!(heard.on_receipt(&receipt(100, 50), 100), Ok(()));
-        assert_eq!(heard.on_receipt(&receipt(70, 60), 100), Ok(()));
+        assert_eq!(heard.on_receipt(&receipt(100, 50), 100), Ok(true));
+        assert_eq!(heard.on_receipt(&receipt(70, 60), 100), Ok(true));
+        assert_eq!(heard.on_receipt(&receipt(100, 50), 100), Ok(false));
         assert_eq!(heard.progress(), Progress { received: 100, read: 60, is_final: false });
     }
 
@@ -275,7 +283,7 @@ mod tests {
         assert_eq!(heard.owed(), None, "the later one asks for more");
         heard.on_lost(200);
         let progress = Receipt { received: 200, read: 200, ..Told::default().receipt() };
-        assert_eq!(heard.on_receipt(&progress, 200), Ok(()));
+        assert_eq!(heard.on_receipt(&progress, 200), Ok(true));
         assert_eq!(heard.owed(), None);
         heard.on_lost(200);
         assert_eq!(heard.owed(), None);

@@ -134,6 +134,8 @@ pub(super) struct Sender {
     deadlines: BTreeSet<(Instant, Due)>,
     /// Bytes held here, each message with its cost.
     buffered: u64,
+    /// Those of messages that have no number yet.
+    queued: u64,
     /// The peer reads no more; up to here everything was received before.
     stopped: Option<u64>,
     /// Then messages were given up that had no number yet: no receipt can speak of them.
@@ -152,6 +154,7 @@ impl Sender {
             dropped: RangeSet::new(),
             deadlines: BTreeSet::new(),
             buffered: 0,
+            queued: 0,
             stopped: None,
             is_cut: false,
         }
@@ -170,8 +173,14 @@ impl Sender {
         self.stopped.is_some()
     }
 
+    /// What messages without number will take of the count that receipts speak of.
+    pub(super) const fn queued(&self) -> u64 {
+        self.queued
+    }
+
     pub(super) fn push(&mut self, id: u64, queued: Queued) {
         self.buffered = self.buffered.saturating_add(cost(&queued.data));
+        self.queued = self.queued.saturating_add(cost(&queued.data));
         self.deadlines.extend(queued.deadline.map(|deadline| (deadline, Due::Queued(id))));
         self.queue.push(id, queued);
     }
@@ -274,6 +283,7 @@ impl Sender {
             };
             flight.sent = end;
             self.queue.pop_first();
+            self.queued = self.queued.saturating_sub(cost(&flight.data));
             self.next = Next {
                 number: number + 1,
                 start: flight.limit(),
@@ -389,6 +399,7 @@ impl Sender {
                 Some((_, Due::Queued(id))) => {
                     if let Some(queued) = self.queue.remove(id) {
                         self.buffered = self.buffered.saturating_sub(cost(&queued.data));
+                        self.queued = self.queued.saturating_sub(cost(&queued.data));
                     }
                     fates.set(id, MessageFate::Dropped);
                 }
@@ -433,7 +444,7 @@ impl Sender {
         self.lost = RangeSet::new();
         self.dropped = RangeSet::new();
         self.deadlines.clear();
-        self.buffered = 0;
+        (self.buffered, self.queued) = (0, 0);
     }
 
     /// Where the next message will begin: the end of all that have a number.
@@ -456,6 +467,13 @@ impl Sender {
     /// Whether every message has a number and was sent.
     pub(super) fn is_all_sent(&self) -> bool {
         self.queue.is_empty() && self.current.is_none() && !self.is_cut
+    }
+
+    /// Whether every message before this id was sent, as far as it will be.
+    pub(super) fn is_sent_before(&self, id: u64) -> bool {
+        let current = self.current.and_then(|number| self.flights.get(number));
+        let waiting = self.queue.first().map(|(waiting, _)| waiting);
+        current.map(|flight| flight.id).into_iter().chain(waiting).all(|waiting| waiting >= id)
     }
 
     /// Whether nothing is held here.

@@ -114,18 +114,31 @@ impl Streams {
     /// Whether a close waits for a receipt of any stream (docs/PROTOCOL.md, 9.2.1). Once all are
     /// [finished](Self::finish_all) none is waited for again, so that each is passed once.
     pub(crate) fn awaits_receipts(&mut self) -> bool {
+        self.finds_awaited(Sender::is_awaited)
+    }
+
+    /// Whether receipts that are still on their way, behind a CLOSE of the peer, may say more than
+    /// is known: those of streams that the result counts. Nothing is written any more, so that each
+    /// stream is passed once here as well.
+    pub(crate) fn may_be_told_more(&mut self) -> bool {
+        self.finds_awaited(|sender| sender.is_awaited() && sender.exists())
+    }
+
+    /// Looks for a stream whose receipt is awaited, from where the last one was.
+    fn finds_awaited(&mut self, is_awaited: impl Fn(&Sender) -> bool) -> bool {
         let is_awaited =
-            |record: &Record| matches!(&record.send, Half::Open(sender) if sender.is_awaited());
+            |record: &Record| matches!(&record.send, Half::Open(sender) if is_awaited(sender));
         let next = self.records.range(self.awaited..).find(|(_, record)| is_awaited(record));
         let next = next.map(|(&stream, _)| stream);
         self.awaited = next.unwrap_or(u64::MAX);
         next.is_some()
     }
 
-    /// All receipts that the peer is not known to know are sent again before CLOSE.
+    /// All receipts that the peer is not known to know are sent again before CLOSE, the last ones
+    /// first: it has the first ones itself.
     pub(crate) fn repeat_receipts(&mut self) {
         let streams: Vec<u64> = self.receipts_to_tell().map(|receipt| receipt.stream).collect();
-        for stream in streams {
+        for stream in streams.into_iter().rev() {
             if let Some(Record { receive: Half::Open(receiver), .. }) =
                 self.records.get_mut(&stream)
             {

@@ -257,9 +257,7 @@ impl Actor {
         let waits = plan.close.or(log.deadline.map(|_| Duration::ZERO)).is_some();
         let is_over = match (&log.outcome, &log.ended) {
             (Some(_), _) => true,
-            // A session that never began has no outcome.
-            (None, Some(_)) => !waits || log.began_at.is_none(),
-            (None, None) => false,
+            (None, ended) => ended.is_some() && !waits,
         };
         if is_over && !plan.keep {
             session.release();

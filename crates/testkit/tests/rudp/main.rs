@@ -17,6 +17,7 @@ mod limits;
 mod many;
 mod messages;
 mod oracle;
+mod overtaken;
 mod races;
 mod random;
 mod receipts;

@@ -93,6 +93,8 @@ fn a_session_may_be_closed_or_released_before_it_has_begun() {
             }
             scene.run();
             assert!(scene.world.now() < Instant::ZERO + 60 * S, "{at}: {}", scene.world.now());
+            let has_outcome = || scene.log(0).outcome().is_some();
+            assert!(is_release || has_outcome(), "{at}: a close has an outcome");
             digest = combine(digest, scene.world.digest());
         }
     }

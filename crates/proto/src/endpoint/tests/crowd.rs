@@ -9,7 +9,7 @@ use rudp_wire::code::Code;
 
 use super::{CLIENT, DELAY, Pair, SERVER, address, endpoint};
 use crate::config::{Config, EndpointConfig};
-use crate::endpoint::{Endpoint, Target};
+use crate::endpoint::{ConnectError, Endpoint, Target};
 use crate::event::Ended;
 use crate::toy::Toy;
 
@@ -81,6 +81,21 @@ fn packets_that_are_too_big_become_smaller() {
     assert_eq!(pair.sent[CLIENT].iter().max(), Some(&1_200));
 }
 
+// spec: 5.1.3
+#[test]
+fn what_cannot_be_asked_for_is_said_at_once() {
+    let mut client = endpoint(CLIENT, &EndpointConfig::default());
+    let mut connect = |target| client.connect(Instant::ZERO, address(SERVER), target);
+    let named = |len| Target { service: "s".repeat(len), ..Target::default() };
+    assert!(connect(named(255)).is_ok());
+    assert_eq!(connect(named(256)), Err(ConnectError::ServiceTooLong { len: 256 }));
+    let config = Config { handshake_tries: 17, ..Config::default() };
+    let wrong = config.check().unwrap_err();
+    let target = Target { config: Some(config), ..Target::default() };
+    assert_eq!(connect(target), Err(ConnectError::Config(wrong)));
+    assert_eq!(client.sessions(), 1);
+}
+
 // spec: 3.3
 #[test]
 fn the_plain_profile_cannot_expect_a_key() {
@@ -88,7 +103,7 @@ fn the_plain_profile_cannot_expect_a_key() {
     let mut plain = Endpoint::new(config, Arc::new(Toy::plain()), &seed).unwrap();
     let target = Target { server_key: Some(Toy::key(1)), ..Target::default() };
     let error = plain.connect(Instant::ZERO, address(SERVER), target).unwrap_err();
-    assert_eq!(error.setting, "server_key");
+    assert_eq!(error, ConnectError::KeyInPlainProfile);
     assert_eq!(plain.poll_timeout(), None);
     assert!(endpoint(CLIENT, &EndpointConfig::default()).is_idle());
 }

@@ -2,12 +2,14 @@
 
 use core::time::Duration;
 
+use bytes::Bytes;
+use rudp_base::Instant;
 use rudp_wire::code::Code;
-use rudp_wire::frame::Direction;
+use rudp_wire::frame::{Direction, MESSAGES};
 
 use super::{CLIENT, DELAY, Pair, SERVER, endpoint};
 use crate::config::EndpointConfig;
-use crate::connection::{Fail, Read};
+use crate::connection::{Fail, MessageFate, Read, ReceiptState, SendMode};
 use crate::event::{Ended, EventKind, Outcome};
 
 fn pair() -> Pair {
@@ -26,6 +28,101 @@ fn a_reset_decides_a_close_that_waits_for_its_answer() {
     assert_eq!(pair.session(CLIENT).outcome(), Some(&Outcome::Delivered));
     pair.session(CLIENT).release();
     assert_eq!(pair.ends[CLIENT].sessions(), 0);
+}
+
+/// How often the client was told of an outcome.
+fn outcomes(pair: &Pair) -> usize {
+    pair.events[CLIENT].iter().filter(|event| **event == EventKind::Closed).count()
+}
+
+// spec: 9.2.5
+#[test]
+fn every_session_that_ends_has_one_outcome() {
+    let ends: [fn(&mut Pair); 5] = [
+        |pair| pair.session(CLIENT).close(Duration::from_secs(5)),
+        |pair| pair.session(CLIENT).abort(7, ""),
+        |pair| pair.session(SERVER).abort(7, ""),
+        |pair| pair.session(SERVER).close(Duration::ZERO),
+        |pair| pair.is_cut = [true; 2],
+    ];
+    for (number, end) in ends.iter().enumerate() {
+        for is_open in [false, true] {
+            let config = EndpointConfig::default();
+            let mut pair = if is_open { pair() } else { Pair::new(&config, &config) };
+            if pair.handles[SERVER].is_none() && (2..4).contains(&number) {
+                continue;
+            }
+            end(&mut pair);
+            pair.run_for(Duration::from_mins(2));
+            let what = (number, is_open);
+            assert!(pair.session(CLIENT).ended().is_some(), "{what:?}");
+            let outcome = pair.session(CLIENT).outcome().cloned().expect("there is one");
+            assert_eq!(outcomes(&pair), 1, "{what:?}");
+            pair.session(CLIENT).close(Duration::from_secs(1));
+            pair.session(CLIENT).abort(1, "");
+            pair.run_for(Duration::from_secs(5));
+            assert_eq!(pair.session(CLIENT).outcome(), Some(&outcome), "it stays, {what:?}");
+            assert_eq!(outcomes(&pair), 1, "{what:?}");
+            if !is_open {
+                let cause = pair.session(CLIENT).ended().cloned();
+                assert_eq!(outcome, Outcome::Unknown { streams: Vec::new(), cause });
+            }
+        }
+    }
+}
+
+// spec: 9.2.2
+#[test]
+fn a_close_on_its_way_heeds_an_earlier_deadline() {
+    let mut pair = pair();
+    pair.session(CLIENT).close(Duration::from_mins(10));
+    while pair.session(CLIENT).ended().is_none() {
+        assert!(pair.step(Instant::ZERO + Duration::from_secs(1)));
+    }
+    // Receipts have come, and CLOSE is on its way.
+    pair.is_cut = [true; 2];
+    pair.lose_flying();
+    pair.run_for(Duration::from_secs(2));
+    assert_eq!(pair.session(CLIENT).outcome(), None);
+    pair.session(CLIENT).close(Duration::from_secs(1));
+    let limit = pair.now + Duration::from_secs(1);
+    while outcomes(&pair) == 0 {
+        assert!(pair.step(limit), "by then");
+        pair.drain();
+    }
+    assert_eq!(pair.now, limit);
+    pair.sent[CLIENT].clear();
+    pair.run_for(Duration::from_mins(20));
+    assert_eq!(pair.sent[CLIENT], [0; 0], "nothing behind it");
+    pair.session(CLIENT).release();
+    assert_eq!(pair.ends[CLIENT].sessions(), 0);
+}
+
+// spec: 7.6.5
+#[test]
+fn what_is_known_of_messages_is_told_and_stays() {
+    let mut pair = pair();
+    let (stream, data) = (MESSAGES, Bytes::from_static(&[7; 68]));
+    let sent = pair.session(CLIENT).send_message(data.clone(), SendMode::Ordered, true).unwrap();
+    pair.run_for(Duration::from_secs(1));
+    assert_eq!(pair.session(CLIENT).message_fate(sent), MessageFate::Received);
+    assert_eq!(pair.session(CLIENT).request_receipt(stream), Ok(100));
+    pair.run_for(Duration::from_secs(1));
+    let known = ReceiptState { written: 100, received: 100, ..ReceiptState::default() };
+    assert_eq!(pair.session(CLIENT).receipt(stream), Some(known));
+    pair.events[CLIENT].clear();
+    pair.session(SERVER).receive_message().unwrap();
+    pair.run_for(Duration::from_secs(1));
+    assert!(pair.events[CLIENT].contains(&EventKind::Receipt { stream }));
+    assert_eq!(pair.session(CLIENT).receipt(stream), Some(ReceiptState { read: 100, ..known }));
+    // The peer falls silent: what is known stays.
+    pair.is_cut = [true; 2];
+    let lost = pair.session(CLIENT).send_message(data, SendMode::Ordered, true).unwrap();
+    pair.run_for(Duration::from_mins(2));
+    assert_eq!(pair.session(CLIENT).ended(), Some(&Ended::Silent));
+    assert_eq!(pair.session(CLIENT).message_fate(sent), MessageFate::Delivered);
+    assert_eq!(pair.session(CLIENT).message_fate(lost), MessageFate::Unknown);
+    assert!(pair.events[CLIENT].contains(&EventKind::MessageFate { message: lost }));
 }
 
 // spec: 9.2.5

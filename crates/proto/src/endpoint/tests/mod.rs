@@ -4,6 +4,7 @@
 mod crowd;
 mod ending;
 mod packets;
+mod stray_resets;
 mod worn_keys;
 
 use core::net::SocketAddr;

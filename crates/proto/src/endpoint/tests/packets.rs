@@ -45,6 +45,24 @@ fn the_largest_datagram_leaves_though_something_is_to_be_acknowledged() {
     }
 }
 
+// spec: 9.3.4
+#[test]
+fn a_client_pads_what_is_too_short_to_be_challenged() {
+    let mut pair = pair();
+    pair.sent.iter_mut().for_each(Vec::clear);
+    for mode in [SendMode::Unreliable, SendMode::Reliable] {
+        for end in [CLIENT, SERVER] {
+            pair.session(end).send_message(Bytes::from_static(b"x"), mode, false).unwrap();
+            pair.run_for(Duration::from_secs(1));
+            assert_eq!(&pair.session(1 - end).receive_message().unwrap().data[..], b"x");
+        }
+    }
+    pair.session(CLIENT).close(Duration::from_secs(1));
+    pair.run_for(Duration::from_secs(5));
+    assert_eq!(pair.sent[CLIENT].iter().min(), Some(&48));
+    assert!(pair.sent[SERVER].iter().min() < Some(&48), "a server stays where it is");
+}
+
 // spec: 8.5
 #[test]
 fn a_first_batch_longer_than_the_test_of_marks_is_marked_as_a_whole() {

@@ -77,6 +77,17 @@ fn timing_is_a_setting() {
     assert_eq!(client.wait(at(10)).0, [1, 3, 7]);
 }
 
+// spec: 5.1.4
+#[test]
+fn the_pauses_of_an_attempt_are_up_to_a_tenth_longer_or_shorter() {
+    let mut public = Side::new(Toy::sealed(), 1).public;
+    let pauses: std::collections::BTreeSet<_> = (0..1_000)
+        .map(|_| Timing::default().varied(&mut public).first_repetition.as_millis())
+        .collect();
+    assert!(pauses.iter().all(|pause| (450..=550).contains(pause)));
+    assert!(pauses.len() > 90, "all over the range");
+}
+
 // spec: 5.3.5
 #[test]
 fn the_first_round_trip_is_measured_if_nothing_was_repeated() {

@@ -47,6 +47,45 @@ fn dropped_messages_do_not_hinder_delivered() {
     assert_eq!(a.fate(dropped), Some(MessageFate::Dropped));
 }
 
+// spec: 7.6.5
+#[test]
+fn a_receipt_is_asked_for_behind_what_was_sent_by_then_and_its_news_are_told() {
+    let (mut a, mut b) = pair();
+    let id = send(&mut a, at(0), &[1; 1_500], SendMode::Ordered);
+    let waiting = MessageProgress { written: 1_532, ..MessageProgress::default() };
+    assert_eq!(a.progress(), waiting, "what waits counts");
+    a.request_receipt();
+    // More comes all the time: the request does not wait for a pause.
+    send(&mut a, at(0), &[1; 1_500], SendMode::Ordered);
+    let packets = [0; 3].map(|_| packet(&mut a, at(0)));
+    send(&mut a, at(0), &[1; 500], SendMode::Ordered);
+    assert!(names(&packets[2]).contains(&"RECEIPT_REQUEST"), "{:?}", names(&packets[2]));
+    for packet in &packets {
+        give(&mut b, at(0), packet).unwrap();
+    }
+    b.receive(at(0)).expect("it is complete");
+    let receipt = packet(&mut b, at(0));
+    give(&mut a, at(0), &receipt).unwrap();
+    let known = MessageProgress { written: 3_596, received: 1_532, read: 1_532, is_final: false };
+    assert_eq!(a.progress(), known);
+    let events: Vec<_> = core::iter::from_fn(|| a.poll_event()).collect();
+    assert_eq!(events, [Event::ReceiptChanged, Event::FateChanged(id)]);
+    give(&mut a, at(0), &receipt).unwrap();
+    assert_eq!(a.poll_event(), None, "nothing new");
+}
+
+#[test]
+fn what_expires_before_it_was_sent_is_not_written() {
+    let (mut a, _) = pair();
+    send(&mut a, at(0), &[1; 10], SendMode::Deadline(Duration::from_millis(5)));
+    assert_eq!(a.progress().written, 42);
+    a.on_timeout(at(5));
+    assert_eq!(a.progress().written, 0);
+    send(&mut a, at(5), &[1; 10], SendMode::Ordered);
+    packet(&mut a, at(5));
+    assert_eq!(a.progress().written, 42);
+}
+
 // spec: 7.6.2
 #[test]
 fn only_what_was_returned_is_read() {
