@@ -93,9 +93,9 @@ mod tests {
         (server.accept().unwrap(), session)
     }
 
-    fn written(stream: &Stream) -> Metered<'_> {
+    fn written(stream: &Stream, len: usize) -> Metered<'_> {
         let mut metered = Metered::new(stream);
-        metered.write_all(&vec![7; LEN]).unwrap();
+        metered.write_all(&vec![7; len]).unwrap();
         stream.finish().unwrap();
         metered
     }
@@ -115,7 +115,7 @@ mod tests {
             }
             client
         });
-        written(&stream).wait(patience).unwrap();
+        written(&stream, LEN).wait(patience).unwrap();
         drop(reading.join().unwrap());
     }
 
@@ -123,7 +123,8 @@ mod tests {
     fn a_client_that_reads_nothing_is_not_waited_for() {
         let (server, _client) = pair();
         let stream = server.open_uni_stream().unwrap();
-        let error = written(&stream).wait(Duration::from_millis(100)).unwrap_err();
+        // More than the window, and not so much that writing waits.
+        let error = written(&stream, STEP / 2).wait(Duration::from_millis(100)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
     }
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
-use rudp::{Closed, Config, Congestion, Endpoint, Key, Session};
+use rudp::{Closed, Config, Endpoint, Key, Session};
 use rudp_base::{Instant as Moment, Seed};
 use rudp_net::{Driver, DriverOptions, Socket, SocketOptions};
 use rudp_sim::{LinkConfig, Relay};
@@ -40,13 +40,10 @@ struct Sent {
 
 pub(crate) fn run(args: &DemoArgs, say: Say) -> Result<(), Failure> {
     let key = Key::generate().or_exit(Exit::Other, || "there is no randomness".into())?;
-    // Nobody else is on this link: what suits a shared one would take each loss for congestion.
-    let congestion = Congestion::Fixed(args.rate * 1_000_000 / 8 * 9 / 10);
     let config = Config {
         handshake_timeout: PATIENCE,
         idle_timeout: Some(PATIENCE),
         keep_alive: None,
-        congestion,
         ..Config::bulk()
     };
     let endpoint = |builder: rudp::Builder| {
@@ -61,7 +58,7 @@ pub(crate) fn run(args: &DemoArgs, say: Say) -> Result<(), Failure> {
     if !say.common.json {
         print::print(format!(
             "server {} with the key {}\non the way {}: {rate} Mbit/s, {rtt} ms, and {loss} % of the \
-             packets lost each way; sending at 90 % of that rate, since nobody else is on it\n",
+             packets lost each way\n",
             server.local_addr(),
             key.public_key(),
             relay.local_addr(),

@@ -1,6 +1,7 @@
 //! [`Controller`]: how much may be in flight, and how fast it leaves. The trait is the one plug for
 //! algorithms, which see samples and never the connection.
 
+mod bbr;
 mod cubic;
 mod fixed;
 mod hystart;
@@ -12,6 +13,7 @@ use core::time::Duration;
 
 use rudp_base::Instant;
 
+pub use bbr::Bbr;
 pub use cubic::Cubic;
 pub use fixed::Fixed;
 
@@ -60,6 +62,8 @@ pub struct SentSample {
     pub bytes: u64,
     /// In flight, this packet included.
     pub bytes_in_flight: u64,
+    /// Whether the sender had less to send than it might have shortly before.
+    pub is_app_limited: bool,
 }
 
 /// What one acknowledgement showed.
@@ -83,27 +87,30 @@ pub struct AckSample {
     pub smoothed_rtt: Duration,
     /// The least round-trip time seen.
     pub min_rtt: Duration,
-    /// How fast data were delivered (draft-ietf-ccwg-bbr, section 4.5.2.1), if it can be told.
-    pub delivery_rate: Option<RateSample>,
+    /// What was delivered (draft-ietf-ccwg-bbr, 4.1).
+    pub delivery: Delivery,
     /// Whether the sender had less to send than it might have while these packets left.
     pub is_app_limited: bool,
     /// The number that the next packet will have: rounds end when it is acknowledged.
     pub next_number: u64,
 }
 
-/// A sample of the delivery rate.
-#[derive(Clone, Copy, Debug)]
-pub struct RateSample {
-    /// Bytes per second.
-    pub rate: u64,
-    /// Delivered in all when the newest packet of the sample was sent.
+/// What was delivered and lost, in bytes, up to an acknowledgement. Its newest packet is the one
+/// that was sent last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// How fast since the newest packet was sent, in bytes per second, if it can be told.
+    pub rate: Option<u64>,
+    /// Delivered in all when the newest packet was sent.
     pub prior_delivered: u64,
     /// Delivered in all.
     pub delivered: u64,
-    /// Lost since the newest packet of the sample was sent.
+    /// Lost in all, less what came after all. It may fall.
     pub lost: u64,
-    /// In flight when the newest packet of the sample had been sent.
+    /// In flight when the newest packet had been sent.
     pub sent_in_flight: u64,
+    /// Lost since then.
+    pub lost_since_sent: u64,
 }
 
 /// A sign of congestion.
@@ -122,6 +129,12 @@ pub struct CongestionSample {
     pub lost: u64,
     /// In flight without them.
     pub bytes_in_flight: u64,
+    /// In flight when the newest packet that was lost or marked had been sent.
+    pub sent_in_flight: u64,
+    /// Bytes lost since then, these included.
+    pub lost_since_sent: u64,
+    /// Whether the sender had less to send than it might have when that packet left.
+    pub is_app_limited: bool,
 }
 
 /// The kinds of signs.

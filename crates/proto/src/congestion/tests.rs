@@ -24,7 +24,7 @@ pub(super) fn ack(millis: u64, bytes: u64, rtt: u64) -> AckSample {
         latest_rtt: Some(rtt),
         smoothed_rtt: rtt,
         min_rtt: rtt,
-        delivery_rate: None,
+        delivery: Delivery::default(),
         is_app_limited: false,
         next_number: millis + 1,
     }
@@ -39,12 +39,21 @@ pub(super) fn congestion(millis: u64, kind: CongestionKind, sent: u64) -> Conges
         highest: sent,
         lost: 1_200,
         bytes_in_flight: 0,
+        sent_in_flight: 12_000,
+        lost_since_sent: 1_200,
+        is_app_limited: false,
     }
 }
 
 /// One packet sent at `millis` into an empty path.
 pub(super) fn sent(millis: u64) -> SentSample {
-    SentSample { now: at(millis), number: millis, bytes: 1_200, bytes_in_flight: 1_200 }
+    SentSample {
+        now: at(millis),
+        number: millis,
+        bytes: 1_200,
+        bytes_in_flight: 1_200,
+        is_app_limited: false,
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -78,10 +87,13 @@ proptest! {
     // spec: 8.4
     #[test]
     fn nothing_that_is_sampled_breaks_a_controller(steps in prop::collection::vec(step(), 0..80)) {
-        let controllers: [Box<dyn Controller>; 2] =
-            [Box::new(Cubic::new(1_200)), Box::new(Fixed::new(1_000_000, 1_200))];
+        let controllers: [Box<dyn Controller>; 3] = [
+            Box::new(Cubic::new(1_200)),
+            Box::new(Fixed::new(1_000_000, 1_200)),
+            Box::new(Bbr::new(1_200, 1)),
+        ];
         for mut controller in controllers {
-            let (mut now, mut size) = (5_000, 1_200);
+            let (mut now, mut size, mut delivered) = (5_000, 1_200, 0_u64);
             for step in &steps {
                 match *step {
                     Step::Sent(bytes) => {
@@ -89,7 +101,17 @@ proptest! {
                     }
                     Step::Ack { bytes, rtt, app_limited } => {
                         let sample = ack(now, bytes, rtt);
-                        controller.on_ack(&AckSample { is_app_limited: app_limited, ..sample });
+                        let delivery = Delivery {
+                            rate: (rtt > 0).then_some(bytes),
+                            prior_delivered: delivered.saturating_sub(rtt),
+                            delivered: delivered.saturating_add(bytes),
+                            lost: delivered / 10 + rtt,
+                            sent_in_flight: bytes,
+                            lost_since_sent: rtt,
+                        };
+                        delivered = delivery.delivered;
+                        let is_app_limited = app_limited;
+                        controller.on_ack(&AckSample { delivery, is_app_limited, ..sample });
                     }
                     Step::Congestion(kind, age) => {
                         let kind = match kind {

@@ -29,7 +29,7 @@ pub use self::program::{
 };
 use crate::acks::{self, Acks};
 use crate::config::{Config, Congestion, MIN_PACKET_SIZE};
-use crate::congestion::{Controller, Cubic, Fixed};
+use crate::congestion::{Bbr, Controller, Cubic, Fixed};
 use crate::crypto::{Crypto, PublicKey};
 use crate::event::{Ended, EventKind, Outcome};
 use crate::handshake::{self, Arrival, Begun, Opened};
@@ -197,7 +197,7 @@ impl Connection {
             keys,
             numbers: Numbers::new(&mut cx.public),
             recovery,
-            controller: new_controller(&config, packet_size),
+            controller: new_controller(&config, packet_size, &mut cx.public),
             pacer: Pacer::new(u64::from(packet_size)),
             acks: new_acks(&config),
             frequency: new_frequency(&config, &parameters),
@@ -363,10 +363,15 @@ fn new_recovery(
     recovery
 }
 
-fn new_controller(config: &Config, packet_size: u16) -> Box<dyn Controller> {
+fn new_controller(
+    config: &Config,
+    packet_size: u16,
+    public: &mut PublicRng,
+) -> Box<dyn Controller> {
     let size = u32::from(packet_size);
     match config.congestion {
         Congestion::Cubic => Box::new(Cubic::new(size)),
+        Congestion::Bbr => Box::new(Bbr::new(size, public.next_u64())),
         Congestion::Fixed(rate) => Box::new(Fixed::new(rate, size)),
     }
 }

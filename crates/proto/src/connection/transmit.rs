@@ -120,11 +120,13 @@ impl Connection {
         if self.probes > 0 {
             return Some(Permit::Probe);
         }
+        let fits = self.recovery.bytes_in_flight() + size <= self.controller.window();
         if !self.wants_data() {
-            self.recovery.on_app_limited();
+            if fits {
+                self.recovery.on_app_limited();
+            }
             return alone;
         }
-        let fits = self.recovery.bytes_in_flight() + size <= self.controller.window();
         let rate = self.controller.pacing_rate();
         if fits && self.pacer.budget(now, rate, size) >= size { Some(Permit::All) } else { alone }
     }

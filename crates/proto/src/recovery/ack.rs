@@ -47,8 +47,8 @@ struct Losses {
     /// Signs of congestion on this path, size probes excepted.
     packets: u64,
     bytes: u64,
-    highest: u64,
-    sent_at: Instant,
+    /// The one with the highest number.
+    newest: Option<Packet>,
     run: LossRun,
     size_probe: Option<u16>,
 }
@@ -87,7 +87,7 @@ impl Recovery {
         let lost_size_probe = self.detect_losses(now, controller, fates);
         self.probe.count = 0;
         if let Some(newest) = newly.newest.filter(|newest| newest.number >= self.path_start) {
-            let delivery_rate = self.rate.sample(now, newest.sent_at, &newest.rate, self.rtt.min);
+            let delivery = self.rate.sample(now, newest.sent_at, &newest.rate, self.rtt.min);
             controller.on_ack(&AckSample {
                 now,
                 bytes: newly.bytes,
@@ -98,7 +98,7 @@ impl Recovery {
                 latest_rtt,
                 smoothed_rtt: self.rtt.smoothed,
                 min_rtt: self.rtt.min,
-                delivery_rate,
+                delivery,
                 is_app_limited: newest.is_app_limited,
                 next_number: self.next,
             });
@@ -142,6 +142,7 @@ impl Recovery {
                 if packet.state == State::Lost {
                     thresholds.on_spurious(before.saturating_sub(number), flight);
                     if !packet.is_size_probe {
+                        rate.on_spurious(u64::from(bytes));
                         undo.on_spurious(packet.lost_at);
                     }
                 }
@@ -190,6 +191,9 @@ impl Recovery {
                 highest: newest.number,
                 lost: 0,
                 bytes_in_flight: self.bytes_in_flight(),
+                sent_in_flight: newest.rate.in_flight,
+                lost_since_sent: self.rate.lost_since(&newest.rate),
+                is_app_limited: newest.is_app_limited,
             });
         }
     }
@@ -240,23 +244,24 @@ impl Recovery {
 
     /// Tells the controller of losses.
     fn react(&mut self, now: Instant, losses: &Losses, controller: &mut dyn Controller) {
-        if losses.packets == 0 {
-            return;
-        }
+        let Some(newest) = &losses.newest else { return };
         let is_persistent = losses.run.longest > persistent_duration(&self.rtt, self.max_ack_delay);
-        self.undo.on_loss(now, losses.sent_at, losses.packets);
+        self.undo.on_loss(now, newest.sent_at, losses.packets);
         if is_persistent {
-            self.undo.on_certain(now, losses.sent_at);
+            self.undo.on_certain(now, newest.sent_at);
             self.rtt.forget_min();
             self.counters.persistent_congestion += 1;
         }
         controller.on_congestion(&CongestionSample {
             now,
             kind: if is_persistent { CongestionKind::Persistent } else { CongestionKind::Loss },
-            sent_at: losses.sent_at,
-            highest: losses.highest,
+            sent_at: newest.sent_at,
+            highest: newest.number,
             lost: losses.bytes,
             bytes_in_flight: self.bytes_in_flight(),
+            sent_in_flight: newest.rate.in_flight,
+            lost_since_sent: self.rate.lost_since(&newest.rate),
+            is_app_limited: newest.is_app_limited,
         });
     }
 }
@@ -266,8 +271,7 @@ impl Losses {
     fn add(&mut self, packet: &Packet, is_contiguous: bool, first_sample_at: Option<Instant>) {
         self.packets += 1;
         self.bytes += u64::from(packet.bytes);
-        self.highest = packet.number;
-        self.sent_at = packet.sent_at;
+        self.newest = Some(*packet);
         // Before there was a sample, nobody knew how long to wait (RFC 9002, 7.6.2).
         if first_sample_at.is_some_and(|first| packet.sent_at > first) {
             self.run.on_lost(packet.sent_at, is_contiguous);

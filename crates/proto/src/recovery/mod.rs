@@ -191,6 +191,7 @@ impl Recovery {
             number,
             bytes: u64::from(bytes),
             bytes_in_flight: self.bytes_in_flight(),
+            is_app_limited,
         });
     }
 

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use rudp_base::Instant;
 
-use crate::congestion::RateSample;
+use crate::congestion::Delivery;
 
 /// What is counted for one path.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,7 +17,7 @@ pub(super) struct DeliveryRate {
     /// When the packet was sent whose acknowledgement began the current interval
     /// (`C.first_send_time`).
     first_sent_at: Instant,
-    /// Bytes lost in all (`C.lost`).
+    /// Bytes lost in all (`C.lost`), less what came after all.
     lost: u64,
     /// While this much has not been delivered, samples tell what the program sends and not what the
     /// path takes (`C.app_limited`).
@@ -32,7 +32,7 @@ pub(super) struct SendState {
     first_sent_at: Instant,
     lost: u64,
     /// In flight, the packet included.
-    in_flight: u64,
+    pub(super) in_flight: u64,
 }
 
 impl DeliveryRate {
@@ -71,6 +71,16 @@ impl DeliveryRate {
         self.lost += bytes;
     }
 
+    /// What was taken for lost has come.
+    pub(super) fn on_spurious(&mut self, bytes: u64) {
+        self.lost = self.lost.saturating_sub(bytes);
+    }
+
+    /// Bytes lost since a packet was sent with `state`.
+    pub(super) fn lost_since(&self, state: &SendState) -> u64 {
+        self.lost.saturating_sub(state.lost)
+    }
+
     /// The sample of an acknowledgement, after all its packets were counted. The newest of them was
     /// sent at `sent_at` with `state`.
     pub(super) fn sample(
@@ -79,26 +89,26 @@ impl DeliveryRate {
         sent_at: Instant,
         state: &SendState,
         min_rtt: Duration,
-    ) -> Option<RateSample> {
+    ) -> Delivery {
         if self.delivered > self.app_limited_until {
             self.app_limited_until = 0;
         }
-        self.first_sent_at = sent_at;
+        // A packet that came late does not turn the clock back (`IsNewestPacket`).
+        self.first_sent_at = self.first_sent_at.max(sent_at);
         // Whichever took longer, sending or acknowledging: compressed ACKs do not show a rate that
         // the path does not have. Intervals below the least round-trip time are no measure.
         let interval = (sent_at - state.first_sent_at).max(now - state.delivered_at);
-        if interval < min_rtt || interval.is_zero() {
-            return None;
-        }
+        let is_measure = interval >= min_rtt && !interval.is_zero();
         let delivered = self.delivered.saturating_sub(state.delivered);
-        let rate = u128::from(delivered) * 1_000_000_000 / interval.as_nanos();
-        Some(RateSample {
-            rate: u64::try_from(rate).unwrap_or(u64::MAX),
+        let rate = is_measure.then(|| u128::from(delivered) * 1_000_000_000 / interval.as_nanos());
+        Delivery {
+            rate: rate.map(|rate| u64::try_from(rate).unwrap_or(u64::MAX)),
             prior_delivered: state.delivered,
             delivered: self.delivered,
-            lost: self.lost.saturating_sub(state.lost),
+            lost: self.lost,
             sent_in_flight: state.in_flight,
-        })
+            lost_since_sent: self.lost_since(state),
+        }
     }
 }
 
@@ -118,14 +128,13 @@ mod tests {
         // 1000 bytes each millisecond, each acknowledged after 10 ms.
         let states: Vec<_> =
             (0..10).map(|ms| rate.on_sent(at(ms), u64::from(ms) * 1_000, 1_000)).collect();
-        let mut last = None;
+        let mut last = Delivery::default();
         for (ms, state) in (0..).zip(&states) {
             rate.on_acked(at(ms + 10), 1_000);
             last = rate.sample(at(ms + 10), at(ms), state, MS * 10);
         }
-        let last = last.unwrap();
         // All were sent before anything was delivered: 10,000 bytes in 19 ms.
-        assert_eq!(last.rate, 10_000_000 / 19);
+        assert_eq!(last.rate, Some(10_000_000 / 19));
         assert_eq!(
             (last.prior_delivered, last.delivered, last.sent_in_flight),
             (0, 10_000, 10_000)
@@ -133,8 +142,8 @@ mod tests {
         let state = rate.on_sent(at(20), 9_000, 1_000);
         rate.on_acked(at(20), 9_000);
         rate.on_acked(at(29), 1_000);
-        let next = rate.sample(at(29), at(20), &state, MS * 10).unwrap();
-        assert_eq!(next.rate, 10_000_000 / 11, "what was sent in the interval took 11 ms");
+        let next = rate.sample(at(29), at(20), &state, MS * 10);
+        assert_eq!(next.rate, Some(10_000_000 / 11), "what was sent in the interval took 11 ms");
     }
 
     #[test]
@@ -142,8 +151,8 @@ mod tests {
         let mut rate = DeliveryRate::default();
         let state = rate.on_sent(at(0), 0, 1_000);
         rate.on_acked(at(4), 1_000);
-        assert!(rate.sample(at(4), at(0), &state, MS * 5).is_none());
-        assert!(rate.sample(at(0), at(0), &state, Duration::ZERO).is_none());
+        assert!(rate.sample(at(4), at(0), &state, MS * 5).rate.is_none());
+        assert!(rate.sample(at(0), at(0), &state, Duration::ZERO).rate.is_none());
     }
 
     #[test]
@@ -161,12 +170,16 @@ mod tests {
     }
 
     #[test]
-    fn losses_since_the_newest_packet_are_told() {
+    fn losses_are_counted_until_they_prove_wrong() {
         let mut rate = DeliveryRate::default();
         rate.on_lost(500);
         let state = rate.on_sent(at(0), 0, 1_000);
         rate.on_lost(700);
         rate.on_acked(at(5), 1_000);
-        assert_eq!(rate.sample(at(5), at(0), &state, MS).unwrap().lost, 700);
+        assert_eq!(rate.lost_since(&state), 700);
+        assert_eq!(rate.sample(at(5), at(0), &state, MS).lost, 1_200);
+        rate.on_spurious(800);
+        assert_eq!(rate.lost_since(&state), 0);
+        assert_eq!(rate.sample(at(6), at(0), &state, MS).lost, 400);
     }
 }

@@ -406,8 +406,9 @@ fn samples_tell_the_rate_and_the_rounds() {
     let sample = scene.heard.acks[0];
     assert_eq!((sample.bytes, sample.highest, sample.next_number), (10_000, 9, 10));
     assert_eq!((sample.prior_in_flight, sample.bytes_in_flight), (10_000, 0));
-    let rate = sample.delivery_rate.unwrap();
-    assert_eq!((rate.rate, rate.delivered, rate.sent_in_flight), (100_000, 10_000, 10_000));
+    let delivery = sample.delivery;
+    assert_eq!((delivery.rate, delivery.delivered), (Some(100_000), 10_000));
+    assert_eq!(delivery.sent_in_flight, 10_000);
     assert!(!sample.is_app_limited);
     scene.send(at(100), 10);
     scene.ack(at(200), &[(0, 10)]);

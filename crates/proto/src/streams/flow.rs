@@ -6,6 +6,13 @@ use core::time::Duration;
 use rudp_base::Instant;
 use rudp_wire::varint;
 
+/// A window should be what is consumed in so many round trips. One is what a path takes that loses
+/// nothing; where it loses a packet and then its repetitions, what came behind waits for them.
+const ROUND_TRIPS: u32 = 8;
+/// The part of a window whose consumption is measured at once: so a window grows before a sender
+/// that doubles its rate each round trip has used it up.
+const PARTS: u64 = 4;
+
 /// When and with what windows may grow.
 #[derive(Debug)]
 pub(crate) struct Growth<'a> {
@@ -29,12 +36,22 @@ pub(super) struct Window {
     consumed: u64,
     /// What was consumed, and when, as the measurement began.
     epoch: (u64, Instant),
+    /// Whether much of it lies behind a gap, and how far the data went when that was last seen.
+    is_short: bool,
+    gap_seen_at: u64,
 }
 
 impl Window {
     pub(super) fn new(size: u64) -> Self {
         let size = size.min(varint::MAX);
-        Self { size, limit: size, consumed: 0, epoch: (0, Instant::ZERO) }
+        Self {
+            size,
+            limit: size,
+            consumed: 0,
+            epoch: (0, Instant::ZERO),
+            is_short: false,
+            gap_seen_at: 0,
+        }
     }
 
     pub(super) fn size(&self) -> u64 {
@@ -58,8 +75,21 @@ impl Window {
             && self.size.saturating_sub(granted) >= self.size.div_ceil(4).max(1)
     }
 
-    /// The limit to tell now. The window doubles, up to `max`, if a whole one was consumed in less
-    /// than two round trips; `allow` is asked how much of the growth is possible.
+    /// The reader waits for data that are missing, while others went up to `highest`. Says whether
+    /// the peer has to be told of a new limit: where a quarter of the window lies behind the gap,
+    /// the repetition may be too late for a sender that is about to use the rest.
+    pub(super) fn on_gap(&mut self, highest: u64) -> bool {
+        let is_news = highest.saturating_sub(self.gap_seen_at) >= self.size / 4;
+        if !is_news || highest.saturating_sub(self.consumed) < self.size / 4 {
+            return false;
+        }
+        (self.is_short, self.gap_seen_at) = (true, highest);
+        true
+    }
+
+    /// The limit to tell now. The window grows, up to `max`, to what is consumed in eight round
+    /// trips, and doubles if it is [short](Self::on_gap); `allow` is asked how much of the growth is
+    /// possible.
     pub(super) fn renew(
         &mut self,
         now: Instant,
@@ -67,21 +97,32 @@ impl Window {
         max: u64,
         allow: impl FnOnce(u64) -> u64,
     ) -> u64 {
+        let is_short = core::mem::take(&mut self.is_short);
+        let mut wanted = if is_short { self.size.saturating_mul(2) } else { self.size };
         let (since, at) = self.epoch;
-        if self.consumed.saturating_sub(since) >= self.size {
-            // The first epoch began at an unknown time, and so long ago.
-            if now.saturating_since(at) < 2 * rtt {
-                let growth = self.size.min(max.saturating_sub(self.size));
-                self.size += allow(growth).min(growth);
-            }
+        let used = self.consumed.saturating_sub(since);
+        if used >= self.size.div_ceil(PARTS) {
+            // Nobody knows when the first epoch began.
+            let elapsed = if at == Instant::ZERO { rtt } else { now - at };
+            wanted = wanted.max(per_round_trips(used, elapsed, rtt));
             self.epoch = (self.consumed, now);
-        } else if at == Instant::ZERO {
-            self.epoch = (self.consumed, now);
+        }
+        let growth = wanted.min(max).saturating_sub(self.size);
+        if growth > 0 {
+            self.size += allow(growth).min(growth);
         }
         let limit = self.consumed.saturating_add(self.size).min(varint::MAX);
         self.limit = self.limit.max(limit);
         self.limit
     }
+}
+
+/// What is consumed in [`ROUND_TRIPS`] if it is `used` in `elapsed`, or in one round trip where that
+/// is longer: what comes at once says nothing of a shorter time.
+fn per_round_trips(used: u64, elapsed: Duration, rtt: Duration) -> u64 {
+    let (rtt, elapsed) = (rtt.as_nanos().max(1), elapsed.as_nanos());
+    let wanted = u128::from(used) * u128::from(ROUND_TRIPS) * rtt / elapsed.max(rtt);
+    u64::try_from(wanted).unwrap_or(u64::MAX)
 }
 
 /// How much may be sent on all streams together.
@@ -133,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_doubles_for_a_fast_reader_only_and_up_to_its_maximum() {
+    fn a_window_grows_for_a_fast_reader_only_and_up_to_its_maximum() {
         let run = |step: u64, max: u64, grant: u64| {
             let (mut window, mut left) = (Window::new(100), grant);
             for turn in 1..=20 {
@@ -148,8 +189,20 @@ mod tests {
             window.size()
         };
         assert_eq!(run(50, 1_000, u64::MAX), 1_000, "a window in a round trip");
-        assert_eq!(run(150, 1_000, u64::MAX), 100, "a window in three");
+        assert_eq!(run(500, 1_000, u64::MAX), 400, "a window in ten, but the first part at once");
         assert_eq!(run(50, 1_000, 30), 130, "no more than is granted");
+    }
+
+    #[test]
+    fn a_window_doubles_while_much_of_it_lies_behind_a_gap() {
+        let mut window = Window::new(100);
+        assert!(!window.on_gap(24));
+        assert!(window.on_gap(25));
+        assert_eq!(window.renew(millis(1), RTT, 1_000, |growth| growth), 200);
+        assert!(!window.on_gap(74), "once for each quarter");
+        assert!(window.on_gap(75));
+        assert_eq!(window.renew(millis(2), RTT, 300, |growth| growth), 300, "the maximum");
+        assert_eq!(window.renew(millis(3), RTT, 1_000, |growth| growth), 300, "no gap since then");
     }
 
     #[test]

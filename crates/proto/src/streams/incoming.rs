@@ -138,6 +138,10 @@ impl Streams {
             || (frame.end && receiver.end == Some(receiver.buffer.contiguous()));
         if is_news {
             self.on_arrival(stream);
+        } else if receiver.buffer.contiguous() == receiver.buffer.read() {
+            let is_due = receiver.window.on_gap(receiver.highest) && receiver.end.is_none();
+            self.owe_if(is_due, stream, record::MAX_DATA);
+            self.due.max_data |= self.window.on_gap(self.received);
         }
         Ok(())
     }

@@ -63,7 +63,7 @@ fn every_loss_at_the_end_is_survived() {
 // spec: 9.2.6
 #[test]
 fn an_abort_is_reported_with_its_code() {
-    let mut scene = Scene::pair(4, link(), Plan::send(50_000_000), Plan::receive());
+    let mut scene = Scene::pair(4, link(), Plan::send(200_000_000), Plan::receive());
     scene.world.run_for(Duration::from_millis(300));
     let (client, handle) = scene.clients[0];
     scene.world.with(client, |now, endpoint, _| {

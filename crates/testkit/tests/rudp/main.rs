@@ -2,10 +2,12 @@
 
 #![allow(
     clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
     clippy::unwrap_used,
     reason = "numbers that are drawn here are small, and a scenario that cannot go on has failed"
 )]
 
+mod bbr;
 mod closing;
 mod crash;
 mod delivered;

@@ -22,7 +22,7 @@ fn log(scene: &Scene, end: End) -> &Log {
 /// Both ends write much to stream 0 and to one stream of their own.
 fn busy(seed: u64) -> Scene {
     let streams = vec![(Direction::Bidirectional, 100_000)];
-    let plan = Plan { bytes: 10_000_000, streams, ..Plan::default() };
+    let plan = Plan { bytes: 20_000_000, streams, ..Plan::default() };
     let mut scene = Scene::pair(seed, link(), plan.clone(), plan);
     scene.world.run_for(S);
     scene
@@ -35,7 +35,7 @@ fn the_rest_arrives(mut scene: Scene, writer: End) {
     let got = log(&scene, writer.other()).got(own);
     assert_eq!((got.bytes, got.end), (100_000, true));
     let other = log(&scene, writer).got(0);
-    assert_eq!((other.bytes, other.end), (10_000_000, true), "the other direction");
+    assert_eq!((other.bytes, other.end), (20_000_000, true), "the other direction");
     scene.close(writer, S);
     scene.run();
     let outcome = log(&scene, writer).outcome().cloned().expect("it was closed");

@@ -28,10 +28,10 @@ fn a_window_of_one_byte_carries_everything() {
 #[test]
 fn a_reader_that_pauses_holds_the_writer() {
     let reader = Plan { read_size: 0, ..Plan::receive() };
-    let mut scene = Scene::pair(2, link(), Plan::send(20_000_000), reader);
+    let mut scene = Scene::pair(2, link(), Plan::send(40_000_000), reader);
     scene.world.run_for(Duration::from_secs(20));
     let written = scene.log(0).written[&0].done;
-    assert!(written < 10_000_000, "{written} bytes written, which nobody reads");
+    assert!(written < 20_000_000, "{written} bytes written, which nobody reads");
     let server = scene.server;
     scene.world.with(server, |now, endpoint, actor| {
         actor.plan.read_size = 4_096;
@@ -39,7 +39,7 @@ fn a_reader_that_pauses_holds_the_writer() {
         actor.act(now, endpoint, handle);
     });
     scene.run();
-    assert_eq!(scene.server_log().got(0).bytes, 20_000_000);
+    assert_eq!(scene.server_log().got(0).bytes, 40_000_000);
     assert_eq!(scene.log(0).outcome(), Some(&Outcome::Delivered));
     record("pause", &scene.world);
 }
