@@ -16,6 +16,7 @@ use crate::shared::Shared;
 use crate::socket::Socket;
 use crate::stats::Stats;
 use crate::thread::run;
+use crate::visit::Visit;
 
 /// What is called when a driver's thread ends, with what [`Driver::join`] gives.
 pub type OnEnd = Box<dyn FnOnce(&io::Result<()>) + Send>;
@@ -151,6 +152,17 @@ impl<M: Machine, A: Application<M>> Driver<M, A> {
         self.shared().post(call);
     }
 
+    /// Does the thread's work, in its place, while the caller has to wait anyway; returns when the
+    /// [visit](Visit) is over, or at once if another caller does it already. Not to be used in calls
+    /// from the driver.
+    ///
+    /// # Panics
+    ///
+    /// If the machine or the application panics meanwhile.
+    pub fn visit(&self, visit: &Visit<'_>) {
+        visit.run(self.shared());
+    }
+
     /// The address of the socket, with the port the system chose.
     pub fn local_addr(&self) -> SocketAddr {
         self.shared().socket.local_addr()
@@ -203,6 +215,7 @@ impl<M: Machine, A: Application<M>> Thread<M, A> {
         if let Some(shared) = &self.shared {
             shared.stop.store(true, Ordering::Release);
             shared.waker.wake();
+            shared.aside.wake();
         }
     }
 

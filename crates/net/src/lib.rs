@@ -64,6 +64,7 @@ mod offload;
 mod outbox;
 mod posts;
 mod receive;
+mod seat;
 mod shared;
 mod socket;
 mod split;
@@ -71,6 +72,7 @@ mod stats;
 #[cfg(target_os = "linux")]
 mod sys;
 mod thread;
+mod visit;
 mod wake;
 mod wakes;
 
@@ -79,3 +81,4 @@ pub use driver::{Driver, DriverOptions, OnEnd};
 pub use receive::{BATCHES, ReceiveBuffers};
 pub use socket::{Socket, SocketOptions};
 pub use stats::{SendErrors, Stats};
+pub use visit::Visit;

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::engine::{Engine, Wait};
 use crate::posts::Posts;
 use crate::receive::ReceiveBuffers;
+use crate::seat::Seat;
 use crate::socket::Socket;
 use crate::stats::Stats;
 use crate::wake::Waker;
@@ -29,7 +30,11 @@ const PANICKED: &str = "the driver's machine or application panicked in an earli
 pub(crate) struct Shared<M, A> {
     pub(crate) clock: Clock,
     pub(crate) socket: Socket,
+    /// Wakes who waits at the socket.
     pub(crate) waker: Waker,
+    pub(crate) seat: Seat,
+    /// Wakes the thread when it stands aside.
+    pub(crate) aside: Waker,
     /// Tells the thread to end.
     pub(crate) stop: AtomicBool,
     pub(crate) wake_ups: AtomicU64,
@@ -51,7 +56,8 @@ pub(crate) struct Shared<M, A> {
 /// The lock, taken. If its holder panics, the thread is woken to find it poisoned and end.
 struct Entered<'a, M, A> {
     engine: MutexGuard<'a, Engine<M, A>>,
-    waker: &'a Waker,
+    /// Those of the thread, wherever it waits.
+    wakers: [&'a Waker; 2],
 }
 
 impl<M, A> Deref for Entered<'_, M, A> {
@@ -71,7 +77,7 @@ impl<M, A> DerefMut for Entered<'_, M, A> {
 impl<M, A> Drop for Entered<'_, M, A> {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.waker.wake();
+            self.wakers.iter().for_each(|waker| waker.wake());
         }
     }
 }
@@ -87,6 +93,8 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
             clock,
             socket,
             waker: Waker::new()?,
+            seat: Seat::new(),
+            aside: Waker::new()?,
             stop: AtomicBool::new(false),
             wake_ups: AtomicU64::new(0),
             receive_errors: AtomicU64::new(0),
@@ -111,7 +119,7 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
         let engine = self.engine.lock();
         self.wanted.store(false, Ordering::Relaxed);
         let engine = engine.map_err(|_| io::Error::other(PANICKED))?;
-        let mut engine = Entered { engine, waker: &self.waker };
+        let mut engine = Entered { engine, wakers: [&self.waker, &self.aside] };
         let now = self.clock.now();
         self.run_posts(now, &mut engine);
         engine.handle(now, buffers.batches());
@@ -235,7 +243,7 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
         engine: MutexGuard<'_, Engine<M, A>>,
         call: impl FnOnce(Instant, &mut M, &mut A) -> R,
     ) -> R {
-        let mut engine = Entered { engine, waker: &self.waker };
+        let mut engine = Entered { engine, wakers: [&self.waker, &self.aside] };
         let now = self.clock.now();
         // Calls left earlier may come from this same thread: order is kept.
         self.run_posts(now, &mut engine);

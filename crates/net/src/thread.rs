@@ -1,7 +1,9 @@
-//! The driver's thread: waits for datagrams, room, time and wake-ups, and takes a turn for each.
+//! What is done at the socket: waiting for datagrams, room, time and wake-ups, and a turn for each; and
+//! the driver's thread, which does it unless a guest does.
 //! What happens in a turn is not known here.
 
 use std::io;
+use std::mem;
 use std::sync::atomic::Ordering;
 
 use rudp_base::{Application, Instant, Machine};
@@ -11,13 +13,43 @@ use crate::engine::Wait;
 use crate::fault::Fault;
 use crate::outbox::RETRY;
 use crate::receive::ReceiveBuffers;
+use crate::seat::{Place, Vacancy};
 use crate::shared::Shared;
+use crate::wake::Waker;
 
 /// What a wait found.
 #[derive(Clone, Copy, Default)]
-struct Ready {
+pub(crate) struct Ready {
+    /// There may be something to receive.
     readable: bool,
     writable: bool,
+    /// It was received already.
+    pub(crate) received: bool,
+}
+
+impl Ready {
+    /// Everything was received.
+    pub(crate) const RECEIVED: Self = Self { readable: false, writable: false, received: true };
+}
+
+/// What a turn leaves to wait for.
+#[derive(Clone, Copy)]
+pub(crate) struct Pause {
+    wait: Wait,
+    /// An error came instead of datagrams.
+    has_failed: bool,
+}
+
+impl Pause {
+    /// When there is something to do in any case.
+    pub(crate) fn deadline(self) -> Option<Instant> {
+        self.wait.deadline
+    }
+
+    /// Whether there is something to wait for besides datagrams and time.
+    pub(crate) fn is_urgent(self) -> bool {
+        self.has_failed || self.wait.writable
+    }
 }
 
 /// Runs until told to stop.
@@ -27,29 +59,68 @@ struct Ready {
 /// What made it impossible to go on.
 pub(crate) fn run<M: Machine, A: Application<M>>(shared: &Shared<M, A>) -> io::Result<()> {
     sharpen_timers();
-    let mut buffers = ReceiveBuffers::new();
-    let mut ready = Ready::default();
-    let mut outcome = Ok(());
-    while outcome.is_ok() && !shared.stop.load(Ordering::Acquire) {
-        outcome = step(shared, &mut buffers, &mut ready);
+    while !shared.stop.load(Ordering::Acquire) {
+        serve(shared)?;
+        stand_aside(shared)?;
     }
-    outcome
+    Ok(())
 }
 
-/// Receives once, takes a turn, and waits.
-fn step<M: Machine, A: Application<M>>(
+/// Does what there is to do at the socket, until told to stop or a guest wants the seat.
+fn serve<M: Machine, A: Application<M>>(shared: &Shared<M, A>) -> io::Result<()> {
+    let mut place = shared.seat.sit();
+    loop {
+        let pause = act(shared, &mut place)?;
+        if shared.stop.load(Ordering::Acquire) || shared.seat.has_guest() {
+            shared.awake.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        rest(shared, &mut place, pause, None)?;
+    }
+}
+
+/// Waits until the seat is free, or the thread is told to stop.
+fn stand_aside<M: Machine, A: Application<M>>(shared: &Shared<M, A>) -> io::Result<()> {
+    while !shared.stop.load(Ordering::Acquire) {
+        let until = match shared.seat.vacancy(shared.clock.now()) {
+            Vacancy::Now => break,
+            Vacancy::From(lease) => Some(lease),
+            Vacancy::Taken => None,
+        };
+        let mut files = [PollFd::new(&shared.aside, PollFlags::IN)];
+        sleep(shared, &shared.aside, &mut files, until)?;
+    }
+    Ok(())
+}
+
+/// Receives once, and takes a turn.
+pub(crate) fn act<M: Machine, A: Application<M>>(
     shared: &Shared<M, A>,
-    buffers: &mut ReceiveBuffers,
-    ready: &mut Ready,
-) -> io::Result<()> {
-    buffers.clear();
-    let failed = ready.readable && !receive(shared, buffers)?;
-    let turn = shared.turn(buffers, ready.writable);
+    place: &mut Place,
+) -> io::Result<Pause> {
+    let Place { buffers, ready } = place;
+    let Ready { readable, writable, received } = mem::take(ready);
+    if !received {
+        buffers.clear();
+    }
+    let has_failed = readable && !receive(shared, buffers)?;
+    let turn = shared.turn(buffers, writable);
     shared.serve_posts();
-    let wait = turn?;
-    *ready = if failed {
-        pause(shared, wait)?
-    } else if !buffers.is_full() {
+    Ok(Pause { wait: turn?, has_failed })
+}
+
+/// Waits for something to do, at most until `deadline`.
+pub(crate) fn rest<M: Machine, A: Application<M>>(
+    shared: &Shared<M, A>,
+    place: &mut Place,
+    pause: Pause,
+    deadline: Option<Instant>,
+) -> io::Result<()> {
+    let Pause { mut wait, has_failed } = pause;
+    wait.deadline = wait.deadline.into_iter().chain(deadline).min();
+    place.ready = if has_failed {
+        linger(shared, wait)?
+    } else if !place.buffers.is_full() {
         await_ready(shared, wait)?
     } else if wait.writable {
         // Only looks: there is more to receive.
@@ -57,7 +128,7 @@ fn step<M: Machine, A: Application<M>>(
     } else {
         // Where there was more than one call could take, there is no need to ask whether there is
         // more. The turn that follows lets others in as any other does.
-        Ready { readable: true, writable: false }
+        Ready { readable: true, ..Ready::default() }
     };
     shared.awake.store(true, Ordering::Relaxed);
     Ok(())
@@ -91,7 +162,7 @@ fn await_ready<M: Machine, A: Application<M>>(
     interest.set(PollFlags::OUT, wait.writable);
     let mut files =
         [PollFd::new(&shared.waker, PollFlags::IN), PollFd::new(&shared.socket, interest)];
-    if !sleep(shared, &mut files, wait.deadline)? {
+    if !sleep(shared, &shared.waker, &mut files, wait.deadline)? {
         return Ok(Ready::default());
     }
     let socket = files[1].revents();
@@ -100,22 +171,24 @@ fn await_ready<M: Machine, A: Application<M>>(
     if socket.contains(PollFlags::NVAL) {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
-    Ok(Ready { readable, writable: socket.contains(PollFlags::OUT) })
+    Ok(Ready { readable, writable: socket.contains(PollFlags::OUT), received: false })
 }
 
 /// Sleeps a little, whatever the socket has: an error that stays would keep the thread busy. The
 /// system tells of errors even those who do not ask for them, so the socket is left out altogether.
-fn pause<M: Machine, A: Application<M>>(shared: &Shared<M, A>, wait: Wait) -> io::Result<Ready> {
+fn linger<M: Machine, A: Application<M>>(shared: &Shared<M, A>, wait: Wait) -> io::Result<Ready> {
     let retry = shared.clock.now() + RETRY;
     let deadline = wait.deadline.map_or(retry, |deadline| deadline.min(retry));
-    sleep(shared, &mut [PollFd::new(&shared.waker, PollFlags::IN)], Some(deadline))?;
-    Ok(Ready { readable: true, writable: false })
+    let mut files = [PollFd::new(&shared.waker, PollFlags::IN)];
+    sleep(shared, &shared.waker, &mut files, Some(deadline))?;
+    Ok(Ready { readable: true, ..Ready::default() })
 }
 
-/// Sleeps until one of `files` is ready, the first of which is the waker, or it is time. Returns
+/// Sleeps until one of `files` is ready, the first of which is `waker`, or it is time. Returns
 /// `false` if a signal came in between.
 fn sleep<M: Machine, A: Application<M>>(
     shared: &Shared<M, A>,
+    waker: &Waker,
     files: &mut [PollFd<'_>],
     deadline: Option<Instant>,
 ) -> io::Result<bool> {
@@ -135,7 +208,7 @@ fn sleep<M: Machine, A: Application<M>>(
     }
     shared.wake_ups.fetch_add(1, Ordering::Relaxed);
     if !files[0].revents().is_empty() {
-        shared.waker.clear();
+        waker.clear();
     }
     Ok(true)
 }
@@ -160,7 +233,7 @@ mod tests {
         std::net::UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"there", to).unwrap();
         let started = shared.clock.now();
         assert!(await_ready(&shared, Wait::default()).unwrap().readable);
-        let ready = pause(&shared, Wait { deadline: None, writable: true }).unwrap();
+        let ready = linger(&shared, Wait { deadline: None, writable: true }).unwrap();
         assert!(ready.readable && !ready.writable);
         assert!(shared.clock.now() >= started + RETRY);
     }
@@ -170,8 +243,8 @@ mod tests {
         let shared = shared();
         // Waits for nothing: a wake-up, or a timer that is due.
         shared.waker.wake();
-        pause(&shared, Wait::default()).unwrap();
-        pause(&shared, Wait { deadline: Some(Instant::ZERO), writable: false }).unwrap();
+        linger(&shared, Wait::default()).unwrap();
+        linger(&shared, Wait { deadline: Some(Instant::ZERO), writable: false }).unwrap();
         assert_eq!(shared.wake_ups.load(Ordering::Relaxed), 2);
     }
 }

@@ -8,6 +8,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::host::Host;
 
 /// Wakes one thread.
 struct Parker {
@@ -43,7 +44,27 @@ thread_local! {
 /// [`TimedOut`](crate::ErrorKind::TimedOut), or those of `poll`.
 pub(crate) fn on<T>(
     patience: Option<Duration>,
+    poll: impl FnMut(&mut Context<'_>) -> Poll<Result<T>>,
+) -> Result<T> {
+    wait(patience, poll, |_, _| ())
+}
+
+/// As [`on`], for what is likely to come soon: the thread does the endpoint's work meanwhile.
+///
+/// # Errors
+/// As [`on`].
+pub(crate) fn at<T>(
+    host: &Host,
+    patience: Option<Duration>,
+    poll: impl FnMut(&mut Context<'_>) -> Poll<Result<T>>,
+) -> Result<T> {
+    wait(patience, poll, |patience, is_woken| host.attend(patience, is_woken))
+}
+
+fn wait<T>(
+    patience: Option<Duration>,
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<Result<T>>,
+    attend: impl Fn(Option<Duration>, &dyn Fn() -> bool),
 ) -> Result<T> {
     // A time beyond the clock's is no deadline.
     let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
@@ -53,8 +74,10 @@ pub(crate) fn on<T>(
             if let Poll::Ready(result) = poll(&mut context) {
                 return result;
             }
+            let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+            attend(deadline.map(left), &|| parker.woken.load(Ordering::Acquire));
             while !parker.woken.swap(false, Ordering::Acquire) {
-                match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                match deadline.map(left) {
                     None => thread::park(),
                     Some(Duration::ZERO) => return Err(Error::timed_out()),
                     Some(left) => thread::park_timeout(left),

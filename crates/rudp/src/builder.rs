@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rudp_crypto::{NoiseCrypto, PlainCrypto};
 use rudp_net::{Clock, Driver, DriverOptions, Socket, SocketOptions};
@@ -56,18 +56,20 @@ pub struct Builder {
     secret: Option<Secret>,
     plain: bool,
     client_keys: ClientKeys,
+    spin: Duration,
     endpoint: EndpointConfig,
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, key, secret, plain, client_keys, endpoint } = self;
+        let Self { address, key, secret, plain, client_keys, spin, endpoint } = self;
         f.debug_struct("Builder")
             .field("address", address)
             .field("key", key)
             .field("secret", secret)
             .field("plain", plain)
             .field("client_keys", client_keys)
+            .field("spin", spin)
             .field("endpoint", endpoint)
             .finish()
     }
@@ -130,6 +132,14 @@ impl Builder {
         self
     }
 
+    /// For how long calls that read or write look at the socket again and again before they sleep:
+    /// answers that come within this time come without the wake-up of a thread, at the price of a
+    /// busy processor. Up to a second; default 0, which is never.
+    pub fn spin(mut self, time: Duration) -> Self {
+        self.spin = time;
+        self
+    }
+
     /// The most sessions at once; clients beyond are refused. 1 to 2^24; default 65,536.
     pub fn max_sessions(mut self, sessions: usize) -> Self {
         self.endpoint.max_sessions = sessions;
@@ -170,26 +180,31 @@ impl Builder {
             ..self.endpoint
         };
         let config = endpoint_config.session.clone();
-        let (plain, public_key) = (self.plain, crypto.public_key().map(PublicKey::from));
+        let (plain, spin) = (self.plain, self.spin);
+        let public_key = crypto.public_key().map(PublicKey::from);
         let seed = random::seed()?;
         let endpoint = rudp_proto::Endpoint::new(endpoint_config, crypto, &seed)?;
         let (waits, keeper) = (Arc::new(Waits::default()), Keeper::default());
         let hub = Hub::new(Arc::clone(&waits), Arc::clone(&keeper));
+        let waiting = Arc::clone(&waits);
         let options = DriverOptions {
             clock,
             on_end: Some(Box::new(move |_| {
-                waits.end();
+                waiting.end();
                 let_go(&keeper);
             })),
             ..DriverOptions::default()
         };
         let engine = Driver::spawn(Node::new(endpoint), hub, socket, options)
             .map_err(|error| Error::system("starting the endpoint's thread", error))?;
-        Ok(Endpoint::new(Host { engine, config, plain, public_key }))
+        Ok(Endpoint::new(Host { engine, waits, config, plain, public_key, spin }))
     }
 
     fn check(&self) -> Result<()> {
         let keyed = self.key.is_some() || self.secret.is_some();
+        if self.spin > Duration::from_secs(1) {
+            return Err(Error::invalid("spin: at most one second"));
+        }
         if self.plain && (keyed || self.client_keys != ClientKeys::Any) {
             return Err(Error::invalid("the plain profile has neither keys nor secrets"));
         }

@@ -89,7 +89,7 @@ impl Endpoint {
         let decision = self.decide(&destination, trust.into())?;
         let addresses = destination.resolve(self.local_addr())?;
         let mut dial = Dial::new(Arc::clone(self.host()), addresses, destination.service, decision);
-        let link = block::on(None, |cx| dial.poll(cx))?;
+        let link = block::at(self.host(), None, |cx| dial.poll(cx))?;
         Ok(Session { link })
     }
 

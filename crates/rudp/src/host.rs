@@ -4,19 +4,25 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use rudp_base::Instant;
+use rudp_net::Visit;
 use rudp_proto::config::Config;
 
 use crate::error::{Error, ErrorKind, Origin, Result};
 use crate::key::PublicKey;
 use crate::link::Link;
 use crate::node::{AFTERGLOW, Door, Engine, Hub, Node, turn_away};
-use crate::waits::Wait;
+use crate::waits::{Wait, Waits};
 
 /// A running endpoint.
 pub(crate) struct Host {
     pub(crate) engine: Engine,
+    /// Who waits for what at this endpoint.
+    pub(crate) waits: Arc<Waits>,
+    /// How long callers look for datagrams themselves before they sleep.
+    pub(crate) spin: Duration,
     pub(crate) config: Config,
     /// Whether it speaks the plain profile.
     pub(crate) plain: bool,
@@ -33,6 +39,20 @@ impl Host {
         call: impl FnOnce(Instant, &mut Node, &mut Hub) -> R,
     ) -> Result<R> {
         self.engine.try_with(call).map_err(|error| Error::system("the endpoint had to end", error))
+    }
+
+    /// Does the thread's work until `is_over`, for `patience` at most, if the caller is the only one
+    /// who waits for something of a session. Else, or if another caller does it, returns at once.
+    pub(crate) fn attend(&self, patience: Option<Duration>, is_over: &dyn Fn() -> bool) {
+        if self.waits.of_sessions() > 1 {
+            return;
+        }
+        self.engine.visit(&Visit {
+            is_over,
+            deadline: patience.map(|patience| self.engine.clock().now() + patience),
+            spin: self.spin,
+            is_alone: &|| self.waits.of_sessions() == 0,
+        });
     }
 
     pub(crate) fn local_addr(&self) -> SocketAddr {

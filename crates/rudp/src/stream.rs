@@ -106,7 +106,7 @@ impl Stream {
     pub fn send(&self, data: impl AsRef<[u8]>) -> Result<()> {
         self.handle.check_writes()?;
         let (link, data, mut done) = (&self.handle.link, data.as_ref(), 0);
-        block::on(link.write_patience.get(), |cx| {
+        block::at(&link.host, link.write_patience.get(), |cx| {
             link.poll_send(cx, self.handle.id, data, &mut done)
         })
     }
@@ -120,7 +120,7 @@ impl Stream {
     pub fn receive(&self, max: usize) -> Result<Vec<u8>> {
         self.handle.check_reads()?;
         let (link, mut buffer) = (&self.handle.link, Vec::new());
-        block::on(link.read_patience.get(), |cx| {
+        block::at(&link.host, link.read_patience.get(), |cx| {
             link.poll_receive(cx, self.handle.id, max, &mut buffer)
         })
     }
@@ -131,7 +131,7 @@ impl io::Read for &Stream {
         self.handle.check_reads()?;
         let link = &self.handle.link;
         let patience = link.read_patience.get();
-        Ok(block::on(patience, |cx| link.poll_read(cx, self.handle.id, buffer))?)
+        Ok(block::at(&link.host, patience, |cx| link.poll_read(cx, self.handle.id, buffer))?)
     }
 }
 
@@ -140,7 +140,7 @@ impl io::Write for &Stream {
         self.handle.check_writes()?;
         let link = &self.handle.link;
         let patience = link.write_patience.get();
-        Ok(block::on(patience, |cx| link.poll_write(cx, self.handle.id, data))?)
+        Ok(block::at(&link.host, patience, |cx| link.poll_write(cx, self.handle.id, data))?)
     }
 
     /// Does nothing: what was written is on its way.

@@ -98,6 +98,14 @@ impl Waits {
         }
     }
 
+    /// How many things of sessions are waited for.
+    pub(crate) fn of_sessions(&self) -> usize {
+        let lists = self.lock();
+        let others = [Wait::Incoming, Wait::Idle];
+        let others = others.iter().filter(|other| lists.waiting.contains_key(other)).count();
+        lists.waiting.len() - others
+    }
+
     /// Moves those who wait for `wait` to `ready`.
     pub(crate) fn take(&self, wait: Wait, ready: &mut Vec<Waker>) {
         if let Some(wakers) = self.lock().waiting.remove(&wait) {

@@ -61,6 +61,10 @@ pub(crate) struct Settings {
     /// Bytes of the largest packets, without the headers of IP and UDP
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(1_200..=65_507))]
     pub(crate) packet_size: Option<u16>,
+
+    /// Look for packets so long without sleeping: answers come sooner, and a processor is busy
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) spin: Option<Duration>,
 }
 
 impl Settings {
@@ -94,7 +98,8 @@ impl Settings {
 
     /// What every endpoint with these settings has.
     fn builder(&self, usual: Profile) -> Result<Builder, Failure> {
-        let builder = Endpoint::builder().config(self.config(usual)?);
+        let builder =
+            Endpoint::builder().config(self.config(usual)?).spin(self.spin.unwrap_or_default());
         Ok(match self.secret()? {
             _ if self.plain => builder.plain(),
             Some(secret) => builder.secret(secret),

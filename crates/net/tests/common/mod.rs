@@ -116,6 +116,10 @@ impl Told {
         self.0.recv_timeout(PATIENCE).expect("nothing happened")
     }
 
+    pub(crate) fn try_next(&self) -> Option<Event> {
+        self.0.try_recv().ok()
+    }
+
     pub(crate) fn arrived(&self) -> Arrived {
         match self.next() {
             Event::Arrived(arrived) => arrived,

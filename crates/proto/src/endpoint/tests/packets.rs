@@ -72,6 +72,7 @@ fn a_first_batch_longer_than_the_test_of_marks_is_marked_as_a_whole() {
         pair.run_for(DELAY * 2);
         while pair.session(SERVER).read(0, &mut vec![0; 60_000]).is_ok() {}
     }
+    pair.run_for(Duration::from_secs(1));
     pair.session(CLIENT).write(0, &[7; 10]).unwrap();
     pair.drain();
     assert!(pair.is_last_marked(), "marks got through");

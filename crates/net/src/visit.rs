@@ -1,0 +1,114 @@
+//! [`Visit`]: a caller that has to wait does the thread's work meanwhile, which saves the wake-up of the
+//! thread and then its own. Who may sit at the socket is decided in `seat`.
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rudp_base::{Application, Instant, Machine};
+
+use crate::seat::{LEASE, Place};
+use crate::shared::Shared;
+use crate::thread::{Pause, Ready, act, rest};
+
+/// What a caller waits for.
+pub struct Visit<'a> {
+    /// Whether it has come, so that the visit ends.
+    pub is_over: &'a dyn Fn() -> bool,
+    /// How long the caller waits at most, on the driver's clock.
+    pub deadline: Option<Instant>,
+    /// For how long it looks again and again before it sleeps.
+    pub spin: Duration,
+    /// Whether nobody else waits for anything that only the thread would do: asked at the end.
+    pub is_alone: &'a dyn Fn() -> bool,
+}
+
+/// The seat as long as a guest has it.
+struct Guest<'a, M: Machine, A: Application<M>> {
+    shared: &'a Shared<M, A>,
+    /// Whether the seat may stay empty for a while.
+    may_return: bool,
+}
+
+impl<M: Machine, A: Application<M>> Drop for Guest<'_, M, A> {
+    fn drop(&mut self) {
+        let shared = self.shared;
+        let lease = self.may_return.then(|| shared.clock.now() + LEASE);
+        if shared.seat.leave(lease) {
+            shared.aside.wake();
+        }
+    }
+}
+
+impl Visit<'_> {
+    /// Does the thread's work until it is over. Returns at once if another caller does.
+    pub(crate) fn run<M: Machine, A: Application<M>>(&self, shared: &Shared<M, A>) {
+        if !shared.seat.invite() {
+            return;
+        }
+        let mut guest = Guest { shared, may_return: false };
+        let mut place = shared.seat.try_sit().unwrap_or_else(|| {
+            shared.waker.wake();
+            shared.seat.sit()
+        });
+        let done = self.serve(shared, &mut place);
+        // Whoever sits down next begins with a turn: nobody has to wake it.
+        shared.awake.store(true, Ordering::Relaxed);
+        drop(place);
+        match done {
+            Ok(()) => guest.may_return = (self.is_alone)() && !shared.stop.load(Ordering::Acquire),
+            Err(error) => {
+                // The thread ends with it, as with an error of its own.
+                shared.fail(error);
+                shared.stop.store(true, Ordering::Release);
+            }
+        }
+    }
+
+    fn serve<M: Machine, A: Application<M>>(
+        &self,
+        shared: &Shared<M, A>,
+        place: &mut Place,
+    ) -> io::Result<()> {
+        loop {
+            let pause = act(shared, place)?;
+            let is_late = self.deadline.is_some_and(|deadline| deadline <= shared.clock.now());
+            if is_late || self.is_over(shared) {
+                return Ok(());
+            }
+            if pause.is_urgent() || !self.spin(shared, place, pause) {
+                rest(shared, place, pause, self.deadline)?;
+            }
+        }
+    }
+
+    fn is_over<M: Machine, A: Application<M>>(&self, shared: &Shared<M, A>) -> bool {
+        (self.is_over)() || shared.stop.load(Ordering::Acquire)
+    }
+
+    /// Looks for datagrams again and again for a while. Says whether there is something to do.
+    fn spin<M: Machine, A: Application<M>>(
+        &self,
+        shared: &Shared<M, A>,
+        place: &mut Place,
+        pause: Pause,
+    ) -> bool {
+        if self.spin.is_zero() {
+            return false;
+        }
+        let end = shared.clock.now() + self.spin;
+        let end = pause.deadline().map_or(end, |deadline| deadline.min(end));
+        while !self.is_over(shared) && !shared.waker.is_rung() && shared.clock.now() < end {
+            // Errors that stay are fetched again by those who count them.
+            match shared.socket.receive(&mut place.buffers) {
+                Ok(_) => {
+                    place.ready = Ready::RECEIVED;
+                    return true;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::hint::spin_loop(),
+                Err(_) => return false,
+            }
+        }
+        self.is_over(shared)
+    }
+}
