@@ -20,8 +20,27 @@ pub(crate) fn percent(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A duration as people write it: 200ms, 1.5s, 2m.
+/// A duration as people write it, from 1 ms on: 200ms, 1.5s, 2m.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = seconds(text)?;
+    if (1e-3..=86_400.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("must be from 1ms to 24 hours".into())
+    }
+}
+
+/// A duration of up to a second, such as 50us.
+pub(crate) fn moment(text: &str) -> Result<Duration, String> {
+    let seconds = seconds(text)?;
+    if (0.0..=1.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("must be at most 1s".into())
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
     let seconds = match unit {
@@ -33,12 +52,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         _ => return Err(format!("unknown unit {unit:?}: use us, ms, s or m")),
     };
     let number: f64 = number.parse().map_err(|_| "is not a number with a unit".to_owned())?;
-    let seconds = number * seconds;
-    if (1e-3..=86_400.0).contains(&seconds) {
-        Ok(Duration::from_secs_f64(seconds))
-    } else {
-        Err("must be from 1ms to 24 hours".into())
-    }
+    Ok(number * seconds)
 }
 
 #[cfg(test)]

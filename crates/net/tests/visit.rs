@@ -25,8 +25,8 @@ fn endless() -> Visit<'static> {
     Visit { is_over: NO, deadline: None, spin: Duration::ZERO, is_alone: YES }
 }
 
-fn patience(driver: &PeerDriver) -> Option<Instant> {
-    Some(driver.clock().now() + PATIENCE)
+fn end_of_patience(driver: &PeerDriver) -> Instant {
+    driver.clock().now() + PATIENCE
 }
 
 /// Waits for an answer in the thread's place.
@@ -39,7 +39,7 @@ fn answer(driver: &PeerDriver, told: &Told, visit: &Visit<'_>) -> Vec<u8> {
         arrived.set(event);
         is_there
     };
-    driver.visit(&Visit { is_over: &is_over, deadline: patience(driver), ..*visit });
+    driver.visit(&Visit { is_over: &is_over, deadline: Some(end_of_patience(driver)), ..*visit });
     match arrived.take() {
         Some(Event::Arrived(arrived)) => arrived.data,
         other => panic!("{other:?}"),
@@ -92,7 +92,12 @@ fn a_guest_keeps_the_machines_time() {
             came.set(came.get() || told.try_next().is_some());
             came.get()
         };
-        driver.visit(&Visit { is_over: &is_over, deadline: patience(&driver), spin, ..endless() });
+        driver.visit(&Visit {
+            is_over: &is_over,
+            deadline: Some(end_of_patience(&driver)),
+            spin,
+            ..endless()
+        });
         assert!(came.get());
     }
 }

@@ -197,7 +197,7 @@ impl Builder {
         };
         let engine = Driver::spawn(Node::new(endpoint), hub, socket, options)
             .map_err(|error| Error::system("starting the endpoint's thread", error))?;
-        Ok(Endpoint::new(Host { engine, waits, config, plain, public_key, spin }))
+        Ok(Endpoint::new(Host { engine, waits, spin, config, plain, public_key }))
     }
 
     fn check(&self) -> Result<()> {

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use rudp::{Builder, Config, Endpoint, Key, Secret};
+use rudp::{Builder, Config, Congestion, Endpoint, Key, Secret};
 
 use super::keys;
 use crate::exit::{Exit, Failure, OrExit};
-use crate::values::duration;
+use crate::values::{duration, moment};
 
 /// A whole set of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -62,8 +62,13 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(1_200..=65_507))]
     pub(crate) packet_size: Option<u16>,
 
+    /// How fast to send: bbr (which lives with loss), cubic, or a rate for a link of one's own (such
+    /// as 100mbit) [default: bbr]
+    #[arg(long, value_name = "bbr|cubic|RATE", value_parser = congestion)]
+    pub(crate) congestion: Option<Congestion>,
+
     /// Look for packets so long without sleeping: answers come sooner, and a processor is busy
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) spin: Option<Duration>,
 }
 
@@ -91,6 +96,9 @@ impl Settings {
         }
         if let Some(size) = self.packet_size {
             config.packet_size = size;
+        }
+        if let Some(congestion) = self.congestion {
+            config.congestion = congestion;
         }
         config.check().or_exit(Exit::Usage, || "the settings do not fit".into())?;
         Ok(config)
@@ -138,6 +146,20 @@ impl Settings {
         secret
             .map(Some)
             .or_exit(Exit::Local, || format!("{} is no file of a secret", file.display()))
+    }
+}
+
+/// A way to decide how fast to send.
+fn congestion(text: &str) -> Result<Congestion, String> {
+    match text {
+        "bbr" => return Ok(Congestion::Bbr),
+        "cubic" => return Ok(Congestion::Cubic),
+        _ => {}
+    }
+    let mbit = text.strip_suffix("mbit").and_then(|number| number.parse::<u32>().ok());
+    match mbit.filter(|mbit| *mbit > 0) {
+        Some(mbit) => Ok(Congestion::Fixed(u64::from(mbit) * 1_000_000 / 8)),
+        None => Err("must be bbr, cubic, or a rate such as 100mbit".into()),
     }
 }
 
