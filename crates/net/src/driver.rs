@@ -163,6 +163,17 @@ impl<M: Machine, A: Application<M>> Driver<M, A> {
         visit.run(self.shared());
     }
 
+    /// For callers that visit now and then, and do not have to wait now: does the thread's work
+    /// once if the thread stands aside for them, at most each 20 microseconds. The deadline and the
+    /// spin of `visit` are not used.
+    ///
+    /// # Panics
+    ///
+    /// As [`visit`](Self::visit).
+    pub fn look(&self, visit: &Visit<'_>) {
+        visit.look(self.shared());
+    }
+
     /// The address of the socket, with the port the system chose.
     pub fn local_addr(&self) -> SocketAddr {
         self.shared().socket.local_addr()

@@ -14,6 +14,9 @@ use crate::thread::Ready;
 /// and waits for answers does. Datagrams and timers wait for as long if it does not.
 pub(crate) const LEASE: Duration = Duration::from_micros(200);
 
+/// How often a guest that does not have to wait looks for datagrams all the same.
+const LOOK: Duration = Duration::from_micros(20);
+
 /// What is used at the socket, by one thread at a time.
 #[derive(Default)]
 pub(crate) struct Place {
@@ -28,6 +31,8 @@ pub(crate) struct Seat {
     has_guest: AtomicBool,
     /// Until when it stays empty, in nanoseconds of the clock.
     lease: AtomicU64,
+    /// When a guest last looked for datagrams, likewise.
+    last_look: AtomicU64,
     /// Whether the thread, standing aside, will look by itself when the lease is over.
     is_watched: AtomicBool,
 }
@@ -38,6 +43,7 @@ impl Seat {
             place: Mutex::new(Place::default()),
             has_guest: AtomicBool::new(false),
             lease: AtomicU64::new(0),
+            last_look: AtomicU64::new(0),
             is_watched: AtomicBool::new(false),
         }
     }
@@ -73,6 +79,18 @@ impl Seat {
         self.lease.store(lease.map_or(0, Instant::as_nanos), Ordering::SeqCst);
         self.has_guest.store(false, Ordering::SeqCst);
         !self.is_watched.swap(true, Ordering::SeqCst) || lease.is_none()
+    }
+
+    /// Whether the seat is kept for a guest, and nobody has looked for datagrams for a while.
+    pub(crate) fn wants_look(&self, now: Instant) -> bool {
+        let lease = self.lease.load(Ordering::Relaxed);
+        let last = Instant::from_nanos(self.last_look.load(Ordering::Relaxed));
+        lease > now.as_nanos() && !self.has_guest() && now.saturating_since(last) >= LOOK
+    }
+
+    /// A guest looks for datagrams now.
+    pub(crate) fn on_look(&self, now: Instant) {
+        self.last_look.store(now.as_nanos(), Ordering::Relaxed);
     }
 
     /// For the thread, which stands aside: what it has to wait for before it may sit down.
@@ -121,6 +139,19 @@ mod tests {
         assert_eq!(seat.vacancy(at(30)), Vacancy::Now);
         assert!(seat.invite());
         assert!(seat.leave(None), "others wait for the thread");
+    }
+
+    #[test]
+    fn a_guest_that_is_expected_looks_now_and_then() {
+        let (seat, us) = (Seat::new(), |micros: u64| at(micros * 1_000));
+        assert!(!seat.wants_look(us(50)), "the thread sits");
+        assert!(seat.invite());
+        seat.on_look(us(50));
+        seat.leave(Some(us(250)));
+        assert!(!seat.wants_look(us(60)), "somebody just did");
+        assert!(seat.wants_look(us(80)));
+        assert!(!seat.wants_look(us(250)), "the thread sits again");
+        assert!(seat.invite() && !seat.wants_look(us(80)), "there is a guest");
     }
 
     #[test]

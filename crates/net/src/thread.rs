@@ -21,7 +21,7 @@ use crate::wake::Waker;
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Ready {
     /// There may be something to receive.
-    readable: bool,
+    pub(crate) readable: bool,
     writable: bool,
     /// It was received already.
     pub(crate) received: bool,

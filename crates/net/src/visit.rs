@@ -41,8 +41,21 @@ impl<M: Machine, A: Application<M>> Drop for Guest<'_, M, A> {
 }
 
 impl Visit<'_> {
+    /// Does the thread's work once if the seat is kept for the caller: one that hardly ever has to wait
+    /// spares the thread all of it.
+    pub(crate) fn look<M: Machine, A: Application<M>>(&self, shared: &Shared<M, A>) {
+        if shared.seat.wants_look(shared.clock.now()) {
+            Visit { is_over: &|| true, ..*self }.sit(shared, true);
+        }
+    }
+
     /// Does the thread's work until it is over. Returns at once if another caller does.
     pub(crate) fn run<M: Machine, A: Application<M>>(&self, shared: &Shared<M, A>) {
+        self.sit(shared, false);
+    }
+
+    /// Sits down, and begins with a look for datagrams if `looks`.
+    fn sit<M: Machine, A: Application<M>>(&self, shared: &Shared<M, A>, looks: bool) {
         if !shared.seat.invite() {
             return;
         }
@@ -51,7 +64,9 @@ impl Visit<'_> {
             shared.waker.wake();
             shared.seat.sit()
         });
+        place.ready.readable |= looks;
         let done = self.serve(shared, &mut place);
+        shared.seat.on_look(shared.clock.now());
         // Whoever sits down next begins with a turn: nobody has to wake it.
         shared.awake.store(true, Ordering::Relaxed);
         drop(place);

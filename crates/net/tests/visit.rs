@@ -83,6 +83,26 @@ fn the_thread_goes_on_when_the_guest_does_not_come_back() {
 }
 
 #[test]
+fn a_guest_that_seldom_waits_looks_in_between() {
+    let (echo, _told) = echo_peer("127.0.0.1:0");
+    let (asking, told) = quiet_peer("127.0.0.1:0");
+    asking.with(|_, peer, _| peer.send(echo.local_addr(), b"first"));
+    assert_eq!(answer(&asking, &told, &endless()), b"first");
+    for n in 0..200u32 {
+        asking.with(|_, peer, _| peer.send(echo.local_addr(), &n.to_le_bytes()));
+        let end = end_of_patience(&asking);
+        let event = loop {
+            asking.look(&endless());
+            if let Some(event) = told.try_next() {
+                break event;
+            }
+            assert!(asking.clock().now() < end, "neither the thread nor the guest looks");
+        };
+        assert!(matches!(event, Event::Arrived(came) if came.data == n.to_le_bytes()));
+    }
+}
+
+#[test]
 fn a_guest_keeps_the_machines_time() {
     let (driver, told) = quiet_peer("127.0.0.1:0");
     for spin in [Duration::ZERO, Duration::from_secs(1)] {

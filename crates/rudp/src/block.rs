@@ -58,6 +58,7 @@ pub(crate) fn at<T>(
     patience: Option<Duration>,
     poll: impl FnMut(&mut Context<'_>) -> Poll<Result<T>>,
 ) -> Result<T> {
+    host.glance();
     wait(patience, poll, |patience, is_woken| host.attend(patience, is_woken))
 }
 

@@ -44,15 +44,18 @@ impl Host {
     /// Does the thread's work until `is_over`, for `patience` at most, if the caller is the only one
     /// who waits for something of a session. Else, or if another caller does it, returns at once.
     pub(crate) fn attend(&self, patience: Option<Duration>, is_over: &dyn Fn() -> bool) {
-        if self.waits.of_sessions() > 1 {
-            return;
+        if self.waits.of_sessions() <= 1 {
+            let deadline = patience.map(|patience| self.engine.clock().now() + patience);
+            let is_alone = &|| self.waits.of_sessions() == 0;
+            self.engine.visit(&Visit { is_over, deadline, spin: self.spin, is_alone });
         }
-        self.engine.visit(&Visit {
-            is_over,
-            deadline: patience.map(|patience| self.engine.clock().now() + patience),
-            spin: self.spin,
-            is_alone: &|| self.waits.of_sessions() == 0,
-        });
+    }
+
+    /// Does what the thread has left to a caller that attends again and again.
+    pub(crate) fn glance(&self) {
+        let is_alone = &|| self.waits.of_sessions() == 0;
+        let visit = Visit { is_over: &|| true, deadline: None, spin: Duration::ZERO, is_alone };
+        self.engine.look(&visit);
     }
 
     pub(crate) fn local_addr(&self) -> SocketAddr {

@@ -16,8 +16,11 @@ use crate::host::Host;
 use crate::receipt::Claim;
 use crate::waits::{Topic, Wait};
 
-/// The most that is copied in one turn, in bytes: everybody else waits meanwhile.
-const TURN: usize = 64 << 10;
+/// The most that is read in one turn, in bytes: everybody else waits meanwhile.
+const READ_TURN: usize = 64 << 10;
+
+/// The most that is written in one turn, in bytes: a few batches, as the last one is seldom full.
+const WRITE_TURN: usize = 256 << 10;
 
 /// The stream of `send` and `receive`.
 pub(crate) const MAIN: u64 = 0;
@@ -126,7 +129,7 @@ impl Link {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let len = buffer.len().min(TURN);
+        let len = buffer.len().min(READ_TURN);
         let read = ready!(self.poll(cx, Topic::Readable(stream), |session| {
             session.read(stream, &mut buffer[..len])
         }));
@@ -138,7 +141,7 @@ impl Link {
         if buffer.is_empty() {
             return Ok(0);
         }
-        let len = buffer.len().min(TURN);
+        let len = buffer.len().min(READ_TURN);
         self.attempt(|session| session.read(stream, &mut buffer[..len])).map(count)
     }
 
@@ -154,7 +157,7 @@ impl Link {
             return Poll::Ready(Err(Error::invalid("at least one byte has to be asked for")));
         }
         // Made once, however often this is polled.
-        buffer.resize(max.min(TURN), 0);
+        buffer.resize(max.min(READ_TURN), 0);
         let len = ready!(self.poll_read(cx, stream, buffer))?;
         let mut data = std::mem::take(buffer);
         data.truncate(len);
@@ -168,7 +171,7 @@ impl Link {
         stream: u64,
         data: &[u8],
     ) -> Poll<Result<usize>> {
-        let data = &data[..data.len().min(TURN)];
+        let data = &data[..data.len().min(WRITE_TURN)];
         self.poll(cx, Topic::Writable(stream), |session| session.write(stream, data))
     }
 
