@@ -9,6 +9,7 @@ use rudp_wire::parameters::Parameters;
 use rudp_wire::varint;
 
 use crate::crypto::PublicKey;
+use crate::memory::Windows;
 
 /// The least packet size: what every path takes (docs/PROTOCOL.md, 9.4.1).
 pub const MIN_PACKET_SIZE: u16 = 1_200;
@@ -58,7 +59,8 @@ pub struct Config {
     pub stream_window: u64,
     /// The most unread data of one stream, in bytes. `stream_window` to 2^40; default 16 MiB.
     pub max_stream_window: u64,
-    /// As `stream_window`, for all streams of a session together. Default 128 KiB.
+    /// As `stream_window`, for all streams of a session together. Default 128 KiB. While the memory
+    /// of the endpoint is short sessions begin with less, but not with less than 4 KiB.
     pub session_window: u64,
     /// As `max_stream_window`, for all streams of a session together. Default 24 MiB.
     pub max_session_window: u64,
@@ -68,10 +70,11 @@ pub struct Config {
     /// How many unidirectional streams the peer may have open at once. 0 to 2^40; default 128.
     pub max_streams_uni: u64,
     /// How many bytes of messages may arrive before the program has taken any, at a cost of 32 bytes
-    /// each besides their length. 0 to 2^40; default 256 KiB.
+    /// each besides their length. 0 to 2^40; default 256 KiB. While the memory of the endpoint is
+    /// short sessions begin with less, but not with less than 4 KiB, and keep to that.
     pub message_window: u64,
     /// The largest message that is taken, in bytes. 0 (none) to 16 MiB, and not above
-    /// `message_window` less 32; default 64 KiB.
+    /// `message_window` less 32; default 64 KiB. It is less in sessions whose window of messages is.
     pub max_message_size: u32,
     /// How many bytes a program may have written that the peer does not have yet, before writing
     /// waits. It waits as well while 256 KiB of a stream were not even sent. 1,200 to 2^40; default
@@ -193,6 +196,11 @@ impl Config {
         Ok(())
     }
 
+    /// The first windows of a session where memory is not short.
+    pub(crate) fn windows(&self) -> Windows {
+        Windows { session: self.session_window.min(varint::MAX), messages: self.message_window }
+    }
+
     /// What the peer is told of these settings.
     pub(crate) fn parameters(&self, reset_token: Option<[u8; 16]>) -> Parameters {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
@@ -263,9 +271,10 @@ pub struct EndpointConfig {
     pub max_sessions: usize,
     /// The most unfinished handshakes at once. 1 to 2^20; default 1,024.
     pub max_handshakes: usize,
-    /// How many bytes all sessions together may hold for their peers: windows grow only as far as
-    /// this allows, and clients whose first windows do not fit are refused. At least the windows
-    /// of one session; default 1 GiB.
+    /// How many bytes all sessions together may hold for their peers. First windows are smaller the
+    /// less of it is left, windows grow only as far as it allows, and clients for whom there is
+    /// nothing are refused: by default none of `max_sessions`. At least the windows of one session;
+    /// default 1 GiB.
     pub memory: u64,
     /// The key of the cookies, for servers that share it. Default: a fresh one.
     pub cookie_key: Option<[u8; 32]>,

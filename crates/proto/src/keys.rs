@@ -91,7 +91,7 @@ struct Receiving {
     lowest: Option<u64>,
     /// Made when the first packet seems to need it, and kept, so that forged packets cost no
     /// derivation each (docs/PROTOCOL.md, 6.6).
-    next: Option<Slot>,
+    next: Option<Box<Slot>>,
     /// The cipher alone: its secret would give all later ones (6.7). Erased at the instant.
     previous: Option<(Box<dyn PacketKey>, Instant)>,
 }
@@ -233,7 +233,8 @@ impl Keys {
             if !may_go_on {
                 return Err(Rejected);
             }
-            let next = receiving.next.get_or_insert_with(|| receiving.current.next(source));
+            let next =
+                receiving.next.get_or_insert_with(|| Box::new(receiving.current.next(source)));
             next.key(source).open(number, associated, sealed, frames)?;
             self.go_on(number, erase_at());
             return Ok(Opened { phase_changed: true });
@@ -245,7 +246,7 @@ impl Keys {
     fn go_on(&mut self, number: u64, erase_at: Instant) {
         let Self { source, receiving, .. } = self;
         let Some(next) = receiving.next.take() else { return };
-        let mut over = mem::replace(&mut receiving.current, next);
+        let mut over = mem::replace(&mut receiving.current, *next);
         over.key(source);
         receiving.previous = over.key.take().map(|key| (key, erase_at));
         receiving.phase += 1;

@@ -24,6 +24,11 @@ impl RangeSet {
         self.0.is_empty()
     }
 
+    /// Gives back the memory of ranges that are not there any more.
+    pub(crate) fn shrink(&mut self) {
+        self.0.shrink_to_fit();
+    }
+
     /// Adds the numbers of `range`, and returns how many of them are new.
     pub(crate) fn insert(&mut self, range: Range<u64>) -> u64 {
         if range.is_empty() {

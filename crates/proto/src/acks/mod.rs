@@ -7,6 +7,7 @@ mod replay;
 mod tests;
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use rudp_base::{Ecn, Instant};
 use rudp_wire::frame::{AckDraft, EcnCounts, MAX_FURTHER_RANGES};
@@ -51,7 +52,7 @@ pub(crate) struct Config {
 /// What came in one session.
 #[derive(Debug)]
 pub(crate) struct Acks {
-    config: Config,
+    config: Arc<Config>,
     replay: ReplayWindow,
     /// Numbers to acknowledge.
     ranges: RangeSet,
@@ -78,15 +79,22 @@ pub(crate) struct Acks {
 }
 
 impl Acks {
-    pub(crate) fn new(config: Config) -> Self {
+    /// Gives back memory that holds nothing.
+    pub(crate) fn release_memory(&mut self) {
+        self.replay.release_memory();
+        self.ranges.shrink();
+    }
+
+    pub(crate) fn new(config: impl Into<Arc<Config>>) -> Self {
+        let config = config.into();
         Self {
-            config,
             replay: ReplayWindow::default(),
             ranges: RangeSet::new(),
             highest_at: Instant::ZERO,
             next: 0,
             counts: EcnCounts::default(),
             frequency: Frequency::new(config.max_ack_delay),
+            config,
             sequence: None,
             waiting: 0,
             has_begun: false,

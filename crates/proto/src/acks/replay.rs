@@ -52,6 +52,11 @@ impl ReplayWindow {
         self.miss(before.max(lowest), number);
     }
 
+    /// Gives back memory that holds nothing.
+    pub(super) fn release_memory(&mut self) {
+        self.holes.shrink_to_fit();
+    }
+
     /// The lowest number that is remembered.
     fn lowest(&self) -> u64 {
         self.next.saturating_sub(WINDOW + 1)

@@ -181,7 +181,7 @@ fn one_in_32_bare_acks_has_a_ping_while_there_are_gaps() {
 #[test]
 fn marks_that_cannot_be_read_are_not_counted() {
     let mut acks = begun();
-    acks.config.reads_marks = false;
+    Arc::make_mut(&mut acks.config).reads_marks = false;
     assert_eq!(written(&mut acks, at(0), 100).unwrap().ecn, None);
 }
 

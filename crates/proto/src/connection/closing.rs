@@ -54,8 +54,8 @@ struct Theirs {
 pub(crate) struct Closing {
     /// The caller's deadline, while receipts are waited for.
     finishing: Option<Instant>,
-    own: Option<Own>,
-    theirs: Option<Theirs>,
+    own: Option<Box<Own>>,
+    theirs: Option<Box<Theirs>>,
     /// A packet came while closing, and CLOSE may be sent in answer to it from here on.
     answer_from: Option<Instant>,
 }
@@ -91,7 +91,7 @@ impl Closing {
             return;
         }
         self.finishing = None;
-        self.own = Some(Own {
+        self.own = Some(Box::new(Own {
             why,
             deadline,
             is_due: true,
@@ -100,7 +100,7 @@ impl Closing {
             next: Some(now + pto),
             until: now,
             is_answered: false,
-        });
+        }));
     }
 
     /// CLOSE came. Returns whether it is the first one.
@@ -118,14 +118,15 @@ impl Closing {
         }
         self.finishing = None;
         let no_later = now + pto * MAX_DRAIN;
-        self.theirs = Some(Theirs { why: why(), is_answer_due: true, until, no_later });
+        let theirs = Theirs { why: why(), is_answer_due: true, until, no_later };
+        self.theirs = Some(Box::new(theirs));
         true
     }
 
     /// `CLOSE_ACK` came. If not all receipts that go with CLOSE are known (`is_all_known`), it is
     /// sent again with them, but not more than three times. Returns whether it is.
     pub(crate) fn on_close_ack(&mut self, now: Instant, pto: Duration, is_all_known: bool) -> bool {
-        let is_open = |own: &&mut Own| own.was_sent && !own.is_answered;
+        let is_open = |own: &&mut Box<Own>| own.was_sent && !own.is_answered;
         let Some(own) = self.own.as_mut().filter(is_open) else { return false };
         if !is_all_known && own.rounds < MIN_SENDS {
             own.is_due = true;

@@ -12,7 +12,7 @@ use crate::recovery::TimeoutOutcome;
 
 /// For so many probe timeouts nothing has to happen before memory that is kept for speed is given
 /// back.
-const REST: u32 = 8;
+const REST: u32 = 4;
 
 impl Connection {
     /// When [`on_timeout`](Self::on_timeout) is to be called.
@@ -144,6 +144,9 @@ impl Connection {
         if self.recovery.bytes_in_flight() == 0 {
             self.keys.shrink();
             self.streams.release_memory();
+            self.recovery.release_memory();
+            self.acks.release_memory();
+            self.events.shrink_to_fit();
         }
     }
 

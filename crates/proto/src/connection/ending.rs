@@ -82,7 +82,7 @@ impl Connection {
     /// The session is over for the program.
     pub(super) fn end(&mut self, ended: Ended) {
         if self.ended.is_none() {
-            self.ended = Some(ended);
+            self.ended = Some(Box::new(ended));
             self.events.push_back(EventKind::Ended);
         }
     }
@@ -188,7 +188,7 @@ impl Connection {
         // The peer's CLOSE ends the wait, whatever this side had begun before.
         let cause = match self.closing.theirs().cloned() {
             Some(Why { code, reason }) => Some(Ended::Peer { code, reason }),
-            None => self.ended.clone().filter(|ended| !is_plain_close(ended)),
+            None => self.ended.as_deref().cloned().filter(|ended| !is_plain_close(ended)),
         };
         self.conclude(cause);
     }
@@ -196,7 +196,7 @@ impl Connection {
     /// Whether something may still come that makes the outcome of a close better.
     fn may_hear_more(&mut self) -> bool {
         // An answer has all that is known; an error and an abort wait for nothing.
-        let is_ended_here = self.ended.as_ref().is_some_and(is_end_of_this_side);
+        let is_ended_here = self.ended.as_deref().is_some_and(is_end_of_this_side);
         if self.closing.is_answered() || is_ended_here {
             return false;
         }
@@ -232,7 +232,7 @@ impl Connection {
             }
             Outcome::Unknown { streams, cause }
         };
-        self.outcome = Some(outcome);
+        self.outcome = Some(Box::new(outcome));
         self.events.push_back(EventKind::Closed);
     }
 

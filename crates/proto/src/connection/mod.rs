@@ -9,6 +9,7 @@ mod numbers;
 mod program;
 mod receive;
 mod run;
+mod shared;
 mod transmit;
 
 use core::fmt;
@@ -27,7 +28,8 @@ use self::numbers::Numbers;
 pub use self::program::{
     Fail, Message, MessageFate, Read, ReceiptState, ReceivedMode, SendMode, Stats,
 };
-use crate::acks::{self, Acks};
+pub(crate) use self::shared::Shared;
+use crate::acks::Acks;
 use crate::config::{Config, Congestion, MIN_PACKET_SIZE};
 use crate::congestion::{Bbr, Controller, Cubic, Fixed};
 use crate::crypto::{Crypto, PublicKey};
@@ -35,12 +37,12 @@ use crate::event::{Ended, EventKind, Outcome};
 use crate::handshake::{self, Arrival, Begun, Opened};
 use crate::idle::{self, Idle};
 use crate::keys::Keys;
-use crate::memory::Memory;
-use crate::messages::{self, Messages, WindowSize};
+use crate::memory::{Memory, Windows};
+use crate::messages::{self, Mailbox};
 use crate::pacer::Pacer;
 use crate::path::{Address, Path};
-use crate::recovery::{self, GRANULARITY, Recovery};
-use crate::streams::{self, Side, StreamEvent, Streams};
+use crate::recovery::Recovery;
+use crate::streams::{Side, StreamEvent, Streams};
 use crate::token::Token;
 
 /// What all connections of an endpoint share while they are called.
@@ -57,12 +59,12 @@ pub(crate) struct Resources {
 }
 
 impl Resources {
-    pub(crate) fn new(crypto: Arc<dyn Crypto>, seed: &Seed, memory: u64) -> Self {
+    pub(crate) fn new(crypto: Arc<dyn Crypto>, seed: &Seed, memory: Memory) -> Self {
         Self {
             crypto,
             public: seed.public_stream("endpoint"),
             secret: seed.secret_stream("endpoint"),
-            memory: Memory::new(memory),
+            memory,
             scratch: vec![0; 1 << 16],
             landed: Vec::new(),
             tokens: Vec::new(),
@@ -80,8 +82,8 @@ impl Resources {
 
 /// Where a connection comes from.
 pub(crate) enum Origin {
-    /// A client's attempt was answered.
-    Opened(Opened),
+    /// A client's attempt was answered; the server was told of these windows.
+    Opened(Opened, Windows),
     /// A server got an ACK, which came in this way.
     Begun(Begun, Arrival),
 }
@@ -93,13 +95,13 @@ pub(crate) struct Connection {
     profile: Profile,
     local_id: ConnectionId,
     remote_id: ConnectionId,
-    config: Arc<Config>,
-    peer_key: Option<PublicKey>,
+    config: Arc<Shared>,
+    peer_key: Option<Box<PublicKey>>,
     /// What the peer answers with if it has forgotten this session (docs/PROTOCOL.md, 10.1).
     reset_token: Option<[u8; 16]>,
     /// The ACK with which a client begins its datagrams (docs/PROTOCOL.md, 5.3.5), and until when the
     /// server has to answer.
-    confirmation: Option<(Box<[u8]>, Instant)>,
+    confirmation: Option<Box<(Box<[u8]>, Instant)>>,
     packet_size: u16,
     /// The bits of headers that mean nothing (docs/PROTOCOL.md, 2.8).
     grease: u8,
@@ -116,7 +118,7 @@ pub(crate) struct Connection {
     quiet_since: Option<Instant>,
     path: Path,
     streams: Streams,
-    messages: Messages,
+    messages: Mailbox,
     closing: Closing,
     /// There are more receipts than fit into CLOSE.
     are_receipts_apart: bool,
@@ -124,8 +126,8 @@ pub(crate) struct Connection {
     wants_ping: bool,
     /// So many packets are to be sent whatever the controller says (RFC 9002, 6.2.4).
     probes: u8,
-    ended: Option<Ended>,
-    outcome: Option<Outcome>,
+    ended: Option<Box<Ended>>,
+    outcome: Option<Box<Outcome>>,
     /// The program has asked for an outcome, until when.
     awaits_outcome: Option<Instant>,
     is_forgotten: bool,
@@ -153,18 +155,18 @@ impl Connection {
         now: Instant,
         cx: &mut Resources,
         origin: Origin,
-        config: Arc<Config>,
+        config: Arc<Shared>,
     ) -> Self {
-        let Start { is_client, local_id, remote_id, peer_key, parameters, rtt, .. } =
+        let Start { is_client, local_id, remote_id, peer_key, parameters, rtt, windows } =
             origin.start();
         let profile = cx.crypto.profile();
         let crypto = Arc::clone(&cx.crypto);
         let recovery = new_recovery(now, &config, &parameters, rtt);
         let (path, keys, confirmation, reset_token) = match origin {
-            Origin::Opened(opened) => {
+            Origin::Opened(opened, _) => {
                 let peer = Address { remote: opened.remote, local: opened.local };
                 let keys = Keys::client(crypto, opened.suite, opened.secrets);
-                let confirmation = Some((opened.ack, opened.deadline));
+                let confirmation = Some(Box::new((opened.ack, opened.deadline)));
                 (Path::fixed(peer), keys, confirmation, opened.reset_token)
             }
             Origin::Begun(begun, arrival) => {
@@ -182,14 +184,13 @@ impl Connection {
         };
         let most = u16::try_from(parameters.max_datagram_size).unwrap_or(u16::MAX);
         let packet_size = config.packet_size.min(most);
-        let promised = config.session_window + config.message_window;
-        cx.memory.promise(promised);
+        cx.memory.begin(windows);
         let mut connection = Self {
             is_client,
             profile,
             local_id,
             remote_id,
-            peer_key,
+            peer_key: peer_key.map(Box::new),
             reset_token: reset_token.filter(|_| profile == Profile::Sealed),
             confirmation,
             packet_size,
@@ -199,14 +200,14 @@ impl Connection {
             recovery,
             controller: new_controller(&config, packet_size, &mut cx.public),
             pacer: Pacer::new(u64::from(packet_size)),
-            acks: new_acks(&config),
+            acks: Acks::new(Arc::clone(&config.acks)),
             frequency: new_frequency(&config, &parameters),
             idle: Idle::new(now),
             idle_timeout: new_idle_timeout(&config, &parameters),
             quiet_since: None,
             path,
-            streams: new_streams(is_client, &config, &parameters),
-            messages: new_messages(&config, &parameters),
+            streams: new_streams(is_client, &config, windows, &parameters),
+            messages: Mailbox::new(Arc::clone(&config.messages), windows, &parameters),
             closing: Closing::default(),
             are_receipts_apart: false,
             // A client's first packet has to be answered (docs/PROTOCOL.md, 5.3.5).
@@ -216,7 +217,7 @@ impl Connection {
             outcome: None,
             awaits_outcome: None,
             is_forgotten: false,
-            promised,
+            promised: windows.sum(),
             events: VecDeque::new(),
             counters: Counters::default(),
             config,
@@ -319,18 +320,20 @@ struct Start {
     peer_key: Option<PublicKey>,
     parameters: Parameters,
     rtt: Option<Duration>,
+    windows: Windows,
 }
 
 impl Origin {
     fn start(&self) -> Start {
         match self {
-            Self::Opened(opened) => Start {
+            Self::Opened(opened, windows) => Start {
                 is_client: true,
                 local_id: opened.client_id,
                 remote_id: opened.server_id,
                 peer_key: opened.server_key,
                 parameters: opened.parameters,
                 rtt: opened.rtt,
+                windows: *windows,
             },
             Self::Begun(begun, _) => Start {
                 is_client: false,
@@ -339,6 +342,7 @@ impl Origin {
                 peer_key: begun.client_key,
                 parameters: begun.parameters,
                 rtt: begun.rtt,
+                windows: begun.windows,
             },
         }
     }
@@ -346,16 +350,11 @@ impl Origin {
 
 fn new_recovery(
     now: Instant,
-    config: &Config,
+    config: &Shared,
     peer: &Parameters,
     rtt: Option<Duration>,
 ) -> Recovery {
-    let mut recovery = Recovery::new(recovery::Config {
-        min_probe_timeout: config.min_rto.max(GRANULARITY),
-        max_probe_timeout: config.max_rto,
-        max_probes: config.max_tries,
-        ..recovery::Config::default()
-    });
+    let mut recovery = Recovery::new(Arc::clone(&config.recovery));
     recovery.set_max_ack_delay(Duration::from_micros(peer.max_ack_delay));
     if let Some(rtt) = rtt {
         recovery.on_handshake_rtt(now, rtt);
@@ -376,15 +375,6 @@ fn new_controller(
     }
 }
 
-fn new_acks(config: &Config) -> Acks {
-    let own = config.parameters(None);
-    Acks::new(acks::Config {
-        max_ack_delay: Duration::from_micros(own.max_ack_delay),
-        min_ack_delay: Duration::from_micros(own.min_ack_delay),
-        reads_marks: true,
-    })
-}
-
 fn new_frequency(config: &Config, peer: &Parameters) -> Frequency {
     let delay = config.max_ack_delay.max(Duration::from_micros(peer.min_ack_delay));
     Frequency::new(config.ack_tolerance, delay)
@@ -394,32 +384,12 @@ fn new_idle_timeout(config: &Config, peer: &Parameters) -> Option<Duration> {
     idle::timeout_of(config.parameters(None).max_idle_timeout, peer.max_idle_timeout)
 }
 
-fn new_streams(is_client: bool, config: &Config, peer: &Parameters) -> Streams {
+fn new_streams(is_client: bool, config: &Shared, first: Windows, peer: &Parameters) -> Streams {
     let side = if is_client { Side::Client } else { Side::Server };
-    let local = config.parameters(None);
-    let mut streams = Streams::new(
-        side,
-        streams::Config {
-            max_window: config.max_session_window,
-            max_stream_window: config.max_stream_window,
-            send_buffer: config.send_buffer,
-            stream_send_buffer: config.send_buffer,
-            ..streams::Config::new(local, config.max_session_window)
-        },
-    );
+    let mut streams = Streams::new(side, Arc::clone(&config.streams));
+    streams.set_first_window(first.session);
     streams.set_peer_limits(peer);
     streams
-}
-
-fn new_messages(config: &Config, peer: &Parameters) -> Messages {
-    let mut messages = Messages::new(messages::Config {
-        window: WindowSize::Fixed(config.message_window),
-        max_message_size: config.max_message_size,
-        send_buffer: config.send_buffer,
-        ..messages::Config::default()
-    });
-    messages.set_peer_limits(peer);
-    messages
 }
 
 impl fmt::Debug for Connection {

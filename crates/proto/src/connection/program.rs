@@ -155,15 +155,15 @@ impl Connection {
     }
 
     pub(crate) fn peer_key(&self) -> Option<PublicKey> {
-        self.peer_key
+        self.peer_key.as_deref().copied()
     }
 
     pub(crate) fn ended(&self) -> Option<&Ended> {
-        self.ended.as_ref()
+        self.ended.as_deref()
     }
 
     pub(crate) fn outcome(&self) -> Option<&Outcome> {
-        self.outcome.as_ref()
+        self.outcome.as_deref()
     }
 
     pub(crate) fn state(&self) -> State {
@@ -200,7 +200,7 @@ impl Connection {
 
     /// The session is over: why.
     fn check(&self) -> Result<(), Fail> {
-        match &self.ended {
+        match self.ended() {
             Some(ended) => Err(Fail::Ended(ended.clone())),
             None => Ok(()),
         }
@@ -214,7 +214,7 @@ impl Connection {
 
     /// `Blocked` for ever is the end of the session.
     fn or_ended(&self, fail: Fail) -> Fail {
-        match (fail, &self.ended) {
+        match (fail, self.ended()) {
             (Fail::Blocked, Some(ended)) => Fail::Ended(ended.clone()),
             (fail, _) => fail,
         }

@@ -15,7 +15,7 @@ use crate::acks::Acks;
 use crate::config::MIN_PACKET_SIZE;
 use crate::event::Ended;
 use crate::handshake::{Arrival, is_from_peer};
-use crate::messages::Messages;
+use crate::messages::Mailbox;
 use crate::pacer::Pacer;
 use crate::path::{self, Address, Moved};
 use crate::streams::{Admission, Landed, Streams};
@@ -360,7 +360,7 @@ fn why(close: &Close<'_>) -> Why {
 /// Tells the owner of a token what became of it.
 pub(super) fn tell(
     streams: &mut Streams,
-    messages: &mut Messages,
+    messages: &mut Mailbox,
     acks: &mut Acks,
     frequency: &mut Frequency,
     fate: Fate,

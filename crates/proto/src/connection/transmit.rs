@@ -226,7 +226,7 @@ impl Connection {
             return 0;
         }
         let (ack, packet) = datagram.split_at_mut(prefix);
-        if let Some((confirmation, _)) = &self.confirmation {
+        if let Some((confirmation, _)) = self.confirmation.as_deref() {
             ack.copy_from_slice(confirmation);
         }
         let (head, sealed) = packet.split_at_mut(DataHeader::LEN);

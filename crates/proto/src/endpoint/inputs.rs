@@ -161,10 +161,10 @@ impl Endpoint {
     /// A client's session begins.
     pub(super) fn open(&mut self, now: Instant, index: u32, opened: Opened) {
         let Some(slot) = self.slots.get_mut(index as usize) else { return };
-        let Stage::Asking(_, config) = &slot.stage else { return };
+        let Stage::Asking(_, terms) = &slot.stage else { return };
         let theirs = opened.server_id;
-        let config = Arc::clone(config);
-        let connection = Connection::new(now, &mut self.cx, Origin::Opened(opened), config);
+        let (config, origin) = (Arc::clone(&terms.config), Origin::Opened(opened, terms.windows));
+        let connection = Connection::new(now, &mut self.cx, origin, config);
         slot.stage = Stage::Live(Box::new(connection));
         self.ids.insert_peer(theirs, index);
         self.event(index, EventKind::Connected);
@@ -174,7 +174,7 @@ impl Endpoint {
     /// A server's session begins.
     fn begin(&mut self, now: Instant, arrival: &Arrival, begun: Begun) {
         // Handshakes that were answered before there were too many sessions end here as well.
-        let objection = self.refusal().or_else(|| {
+        let objection = self.refusal(begun.windows).or_else(|| {
             begun.objection(|key| match &self.config.client_keys {
                 ClientKeys::Any | ClientKeys::Required => true,
                 ClientKeys::Listed(keys) => keys.contains(key),

@@ -130,7 +130,7 @@ impl Endpoint {
         match &slot.stage {
             Stage::Live(connection) => {
                 self.ids.remove(connection.local_id(), Some(connection.remote_id()), index);
-                self.cx.memory.give_back(connection.promised());
+                self.cx.memory.end(connection.promised());
             }
             Stage::Asking(attempt, _) => self.ids.remove(attempt.id(), None, index),
             Stage::Failed(_) => {}

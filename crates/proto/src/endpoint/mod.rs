@@ -21,15 +21,16 @@ use rudp_wire::packet::{ConnectionId, Profile, Reset};
 use slab::Slab;
 
 use self::ids::Ids;
-use self::slot::{Slot, Stage};
+use self::slot::{Slot, Stage, Terms};
 use self::timers::Timers;
 use crate::config::{ClientKeys, Config, ConfigError, EndpointConfig, RetryMode, Services};
-use crate::connection::Resources;
+use crate::connection::{Resources, Shared};
 use crate::crypto::{Crypto, PublicKey};
 use crate::event::{Event, EventKind, Handle};
 use crate::handshake::{
     self, Ask, Attempt, Cookies, IdPlan, Pending, Resets, Settings, Timing, VersionAnswers, When,
 };
+use crate::memory::{Memory, Windows};
 
 pub use self::session::{
     Fail, Message, MessageFate, Read, ReceiptState, ReceivedMode, SendMode, Session, State, Stats,
@@ -80,7 +81,7 @@ pub enum ConnectError {
 /// what it wants to send, and passes its events to a program. The program calls it in between.
 pub struct Endpoint {
     config: EndpointConfig,
-    session: Arc<Config>,
+    session: Arc<Shared>,
     cx: Resources,
     plan: IdPlan,
     ids: Ids,
@@ -156,8 +157,12 @@ impl Endpoint {
             answers: VecDeque::new(),
             strays: VecDeque::new(),
             is_shut_down: false,
-            cx: Resources::new(crypto, seed, config.memory),
-            session: Arc::new(config.session.clone()),
+            cx: Resources::new(
+                crypto,
+                seed,
+                Memory::new(config.memory, config.max_sessions as u64),
+            ),
+            session: Arc::new(Shared::new(config.session.clone())),
             config,
         })
     }
@@ -201,8 +206,9 @@ impl Endpoint {
         remote: SocketAddr,
         target: Target,
     ) -> Result<Handle, ConnectError> {
-        let config = target.config.unwrap_or_else(|| self.config.session.clone());
-        config.check()?;
+        if let Some(config) = &target.config {
+            config.check()?;
+        }
         if target.server_key.is_some() && self.cx.crypto.profile() == Profile::Plain {
             // No server could prove it (docs/PROTOCOL.md, 3.3).
             return Err(ConnectError::KeyInPlainProfile);
@@ -211,12 +217,17 @@ impl Endpoint {
         let id = self.plan.choose(&mut self.cx.public, |id| ids.contains(id));
         let id = id.filter(|_| self.slots.len() < MAX_SESSIONS);
         let id = id.ok_or(ConnectError::TooManySessions)?;
+        let own = target.config.map(|config| Arc::new(Shared::new(config)));
+        let config = own.unwrap_or_else(|| Arc::clone(&self.session));
+        let windows = self.cx.memory.windows(config.windows());
+        let mut parameters = config.parameters(self.client_reset_token(id));
+        windows.tell(&mut parameters);
         let ask = Ask {
             remote,
             server_key: target.server_key,
             service: &target.service,
             id,
-            parameters: config.parameters(self.client_reset_token(id)),
+            parameters,
             timing: Timing {
                 tries: config.handshake_tries,
                 timeout: config.handshake_timeout,
@@ -226,7 +237,7 @@ impl Endpoint {
         // The parameters follow from settings that were checked: it is the name.
         let too_long = |_| ConnectError::ServiceTooLong { len: target.service.len() };
         let attempt = Attempt::new(now, &ask, &mut self.cx.handshake()).map_err(too_long)?;
-        let stage = Stage::Asking(Box::new(attempt), Arc::new(config));
+        let stage = Stage::Asking(Box::new(attempt), Terms { config, windows });
         let handle = self.insert(Slot::new(stage, target.service.into()));
         self.ids.insert(id, handle.index);
         self.touch(handle.index);
@@ -316,10 +327,10 @@ impl Endpoint {
         self.settle(now);
     }
 
-    /// Why no other client is taken, if none is.
-    fn refusal(&self) -> Option<Code> {
-        let first = self.config.session.session_window + self.config.session.message_window;
-        let is_full = self.slots.len() >= self.config.max_sessions || self.cx.memory.free() < first;
+    /// Why no client with these windows is taken, if none is.
+    fn refusal(&self, windows: Windows) -> Option<Code> {
+        let is_full =
+            self.slots.len() >= self.config.max_sessions || !self.cx.memory.has_room(windows);
         match (self.is_shut_down, is_full) {
             (true, _) => Some(Code::SERVER_SHUTDOWN),
             (false, true) => Some(Code::BUSY),
@@ -327,11 +338,14 @@ impl Endpoint {
         }
     }
 
-    /// Refuses clients while there is no room for another session, and takes them again.
+    /// Refuses clients while there is no room for another session, and takes them again, with the
+    /// windows that there is memory for.
     fn update_room(&mut self) {
-        let refusal = self.refusal();
+        let windows = self.cx.memory.windows(self.session.windows());
+        let refusal = self.refusal(windows);
         if let Some(pending) = &mut self.pending {
             pending.refuse_all(refusal);
+            pending.set_windows(windows);
         }
     }
 

@@ -276,7 +276,7 @@ impl Session<'_> {
     /// The deadline of a close, from the settings.
     pub fn close_deadline(&self) -> Duration {
         match self.stage() {
-            Some(Stage::Asking(_, config)) => config.close_deadline,
+            Some(Stage::Asking(_, terms)) => terms.config.close_deadline,
             Some(Stage::Live(connection)) => connection.config().close_deadline,
             Some(Stage::Failed(_)) | None => Duration::ZERO,
         }

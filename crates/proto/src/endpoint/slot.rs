@@ -6,19 +6,26 @@ use std::sync::Arc;
 
 use rudp_base::Instant;
 
-use crate::config::Config;
-use crate::connection::Connection;
+use crate::connection::{Connection, Shared};
 use crate::event::{Ended, Outcome};
 use crate::handshake::Attempt;
+use crate::memory::Windows;
 
 /// How far a session has come.
 pub(super) enum Stage {
     /// A client waits for the server's answer.
-    Asking(Box<Attempt>, Arc<Config>),
+    Asking(Box<Attempt>, Terms),
     /// The session has begun.
     Live(Box<Connection>),
     /// It never began, and the program has not released it.
     Failed(Box<Failed>),
+}
+
+/// What a client's session is to have.
+pub(super) struct Terms {
+    pub(super) config: Arc<Shared>,
+    /// What the server is told.
+    pub(super) windows: Windows,
 }
 
 /// A session that never began.

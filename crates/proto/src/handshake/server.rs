@@ -18,6 +18,7 @@ use super::table::{Bounds, Entry, Key, Table, Wanted};
 use super::version::is_downgrade;
 use super::{Arrival, Context, IdPlan, Resets, payload, random_bit};
 use crate::crypto::{Crypto, PublicKey, Secrets};
+use crate::memory::Windows;
 
 /// How long a handshake that became a session is remembered (docs/PROTOCOL.md, 5.2.5a).
 const MEMORY: Duration = Duration::from_secs(10);
@@ -197,6 +198,8 @@ pub(crate) struct Begun {
     pub(crate) is_proven: bool,
     /// The service, by its own name if the client named none.
     pub(crate) service: Box<str>,
+    /// What the client was told it may send.
+    pub(crate) windows: Windows,
     /// Whether somebody made the client use another version (docs/PROTOCOL.md, 5.6.3).
     pub(crate) is_downgrade: bool,
 }
@@ -224,6 +227,8 @@ pub(crate) struct Pending {
     recent: Recent,
     /// Why every new session is refused, if it is.
     refusal: Option<Code>,
+    /// What clients are told they may send.
+    windows: Windows,
     /// The last RETRY.
     retry: [u8; MAX_RETRY],
 }
@@ -265,6 +270,7 @@ impl Pending {
             table: Table::new(bounds),
             recent: Recent::new(MEMORY, settings.max_recent),
             refusal: None,
+            windows: Windows::of(&settings.parameters),
             retry: [0; MAX_RETRY],
             settings,
         })
@@ -285,6 +291,11 @@ impl Pending {
     /// From now on new sessions are refused with `code` (`BUSY`, `SERVER_SHUTDOWN`), or no more.
     pub(crate) fn refuse_all(&mut self, code: Option<Code>) {
         self.refusal = code;
+    }
+
+    /// From now on clients are told that they may send so much.
+    pub(crate) fn set_windows(&mut self, windows: Windows) {
+        self.windows = windows;
     }
 
     /// When [`on_timeout`](Self::on_timeout) is to be called.
@@ -370,7 +381,7 @@ impl Pending {
             return Err(Dropped::Message);
         };
         let entry = self.table.remove(number).ok_or(Dropped::Unknown)?;
-        let Wanted { suite, service, .. } = entry.wanted.ok_or(Dropped::Unknown)?;
+        let Wanted { suite, service, windows, .. } = entry.wanted.ok_or(Dropped::Unknown)?;
         self.recent.insert(now, entry.key);
         let version = self.profile.version();
         Ok(Box::new(Begun {
@@ -383,6 +394,7 @@ impl Pending {
             rtt: (!entry.is_repeated).then(|| now - entry.answered_at),
             is_proven,
             service,
+            windows,
             is_downgrade: is_downgrade(confirmation.first_version, version, &[version]),
         }))
     }
@@ -440,7 +452,8 @@ impl Pending {
             Ok(terms) => {
                 let reset_token = ids.resets.token(server_id);
                 // 5.4.2: the parameter of that name is for clients.
-                let parameters = Parameters { reset_token: None, ..self.settings.parameters };
+                let mut parameters = Parameters { reset_token: None, ..self.settings.parameters };
+                self.windows.tell(&mut parameters);
                 let suite = terms.suite;
                 let accepted = Accepted { suite, source: server_id, reset_token, parameters };
                 let accepted = Response::Accepted(accepted);
@@ -460,9 +473,10 @@ impl Pending {
             return Err(Dropped::Larger);
         }
         let (kind, wanted) = match verdict {
-            Ok(Terms { suite, service }) => {
-                (AnswerKind::SynAck, Some(Wanted { awaiting, suite, service }))
-            }
+            Ok(Terms { suite, service }) => (
+                AnswerKind::SynAck,
+                Some(Wanted { awaiting, suite, service, windows: self.windows }),
+            ),
             Err(code) => (AnswerKind::Refusal(code), None),
         };
         let entry = self.table.insert(Entry {

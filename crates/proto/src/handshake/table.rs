@@ -11,6 +11,7 @@ use rudp_wire::packet::{ConnectionId, Suite};
 
 use super::place::Network;
 use crate::crypto::Awaiting;
+use crate::memory::Windows;
 
 /// What a handshake is known by (docs/PROTOCOL.md, 5.2.5a): the start of a SHA-256 over it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +47,8 @@ pub(super) struct Wanted {
     pub(super) awaiting: Box<dyn Awaiting>,
     pub(super) suite: Option<Suite>,
     pub(super) service: Box<str>,
+    /// What the client was told.
+    pub(super) windows: Windows,
 }
 
 /// How many handshakes there may be, and for how long.

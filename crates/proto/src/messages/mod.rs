@@ -7,6 +7,7 @@ mod config;
 mod datagrams;
 mod fates;
 mod inbox;
+mod mailbox;
 mod receipts;
 mod receiver;
 mod ring;
@@ -26,6 +27,7 @@ use rudp_wire::parameters::Parameters;
 
 pub(crate) use config::Config;
 pub use fates::MessageFate;
+pub(crate) use mailbox::Mailbox;
 pub(crate) use window::WindowSize;
 
 use crate::packet::Draft;

@@ -14,6 +14,7 @@ mod timer;
 mod undo;
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use rudp_base::Instant;
 
@@ -103,7 +104,7 @@ pub(crate) struct Counters {
 /// later acknowledged.
 #[derive(Debug)]
 pub(crate) struct Recovery {
-    config: Config,
+    config: Arc<Config>,
     max_ack_delay: Duration,
     rtt: Rtt,
     sent: SentPackets,
@@ -124,11 +125,12 @@ pub(crate) struct Recovery {
 }
 
 impl Recovery {
-    pub(crate) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: impl Into<Arc<Config>>) -> Self {
+        let config = config.into();
         Self {
-            config,
             max_ack_delay: Duration::from_millis(25),
             rtt: Rtt::new(config.initial_rtt),
+            config,
             sent: SentPackets::default(),
             next: 0,
             skipped: RangeSet::new(),
@@ -239,6 +241,12 @@ impl Recovery {
     pub(crate) fn forget_all(&mut self, fates: &mut Fates<'_>) {
         self.sent.clear(fates);
         self.loss_time = None;
+    }
+
+    /// Gives back memory that is kept for speed, while nothing is in flight.
+    pub(crate) fn release_memory(&mut self) {
+        self.sent.release_memory();
+        self.skipped.shrink();
     }
 
     /// The round-trip time.

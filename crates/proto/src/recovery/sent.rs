@@ -264,6 +264,13 @@ impl SentPackets {
         self.packets.iter().filter(|packet| packet.is_in_flight()).map(|p| p.number).collect()
     }
 
+    /// Gives back memory that holds nothing.
+    pub(super) fn release_memory(&mut self) {
+        self.packets.shrink_to_fit();
+        self.tokens.shrink_to_fit();
+        self.acked.shrink();
+    }
+
     /// Forgets everything, and returns the memory.
     pub(super) fn clear(&mut self, fates: &mut Fates<'_>) {
         for index in 0..self.packets.len() {

@@ -84,7 +84,7 @@ impl Remains {
 
 impl Streams {
     fn senders(&self) -> impl Iterator<Item = (u64, &Sender)> {
-        self.records.iter().filter_map(|(&stream, record)| match &record.send {
+        self.records.iter().filter_map(|(stream, record)| match &record.send {
             Half::Open(sender) if sender.exists() => Some((stream, &**sender)),
             _ => None,
         })
@@ -128,8 +128,8 @@ impl Streams {
     fn finds_awaited(&mut self, is_awaited: impl Fn(&Sender) -> bool) -> bool {
         let is_awaited =
             |record: &Record| matches!(&record.send, Half::Open(sender) if is_awaited(sender));
-        let next = self.records.range(self.awaited..).find(|(_, record)| is_awaited(record));
-        let next = next.map(|(&stream, _)| stream);
+        let next = self.records.from(self.awaited).find(|(_, record)| is_awaited(record));
+        let next = next.map(|(stream, _)| stream);
         self.awaited = next.unwrap_or(u64::MAX);
         next.is_some()
     }
@@ -139,8 +139,7 @@ impl Streams {
     pub(crate) fn repeat_receipts(&mut self) {
         let streams: Vec<u64> = self.receipts_to_tell().map(|receipt| receipt.stream).collect();
         for stream in streams.into_iter().rev() {
-            if let Some(Record { receive: Half::Open(receiver), .. }) =
-                self.records.get_mut(&stream)
+            if let Some(Record { receive: Half::Open(receiver), .. }) = self.records.get_mut(stream)
             {
                 receiver.telling.repeat();
             }
@@ -152,8 +151,7 @@ impl Streams {
     /// and for whatever still comes (docs/PROTOCOL.md, 7.6.3).
     pub(crate) fn give_up_reading(&mut self) {
         self.gave_up = true;
-        let streams: Vec<u64> = self.records.keys().copied().collect();
-        for stream in streams {
+        for stream in self.records.streams() {
             self.stop_reading(stream, Code::NO_ERROR);
         }
     }

@@ -70,11 +70,11 @@ pub(super) enum Known {
 /// over are the rest.
 #[derive(Clone, Debug)]
 pub(super) struct Kind {
-    number: u64,
-    /// Streams that do not count towards limits: stream 0 (docs/PROTOCOL.md, 7.4.2).
-    free: u64,
+    /// 0 to 3.
+    number: u8,
     opened: u64,
-    fresh: RangeSet,
+    /// `None` if there are none: most sessions never have any of most kinds.
+    fresh: Option<Box<RangeSet>>,
     accepted: u64,
     /// How many may be opened, as told by the one who does not open them.
     count: u64,
@@ -87,21 +87,23 @@ pub(super) struct Kind {
 
 impl Kind {
     pub(super) fn new(number: u64, most: u64) -> Self {
-        let free = u64::from(number == 0);
-        let mut fresh = RangeSet::new();
-        fresh.insert(0..free);
+        let number = u8::try_from(number & 3).unwrap_or(0);
         let most = most.min(MAX_STREAMS);
-        Self {
-            number,
-            free,
-            opened: free,
-            fresh,
-            accepted: free,
-            count: most,
-            most,
-            ended: 0,
-            forgotten: 0,
+        let (opened, accepted, fresh) = (0, 0, None);
+        let mut kind =
+            Self { number, opened, fresh, accepted, count: most, most, ended: 0, forgotten: 0 };
+        let free = kind.free();
+        if free > 0 {
+            kind.opened = free;
+            kind.accepted = free;
+            kind.fresh.get_or_insert_default().insert(0..free);
         }
+        kind
+    }
+
+    /// Streams that do not count towards limits: stream 0 (docs/PROTOCOL.md, 7.4.2).
+    fn free(&self) -> u64 {
+        u64::from(self.number == 0)
     }
 
     /// How many streams may be opened, stream 0 aside.
@@ -119,37 +121,44 @@ impl Kind {
     pub(super) fn known(&self, stream: u64) -> Known {
         match stream >> 2 {
             index if index >= self.opened => Known::Unopened,
-            index if self.fresh.contains(index) => Known::Fresh,
+            index if self.fresh.as_ref().is_some_and(|fresh| fresh.contains(index)) => Known::Fresh,
             _ => Known::Over,
         }
     }
 
     /// Whether the limit keeps streams from being opened.
     pub(super) fn is_blocked(&self) -> bool {
-        self.opened >= self.count + self.free
+        self.opened >= self.count + self.free()
     }
 
     /// The next one, if the limit allows it.
     pub(super) fn open(&mut self) -> Option<u64> {
         let index = self.opened;
-        self.open_upto(index << 2).then_some(index << 2 | self.number)
+        self.open_upto(index << 2).then_some(index << 2 | u64::from(self.number))
     }
 
     /// Opens a stream and all lower ones (docs/PROTOCOL.md, 7.4.1), if the limit allows it.
     pub(super) fn open_upto(&mut self, stream: u64) -> bool {
         let index = stream >> 2;
-        if index >= self.count + self.free {
+        if index >= self.count + self.free() {
             return false;
         }
-        self.fresh.insert(self.opened..index + 1);
+        self.fresh.get_or_insert_default().insert(self.opened..index + 1);
         self.opened = self.opened.max(index + 1);
         true
+    }
+
+    /// Gives back memory that holds nothing.
+    pub(super) fn release_memory(&mut self) {
+        self.fresh.take_if(|fresh| fresh.is_empty());
     }
 
     /// Something happens on a stream: it gets a record.
     pub(super) fn touch(&mut self, stream: u64) {
         let index = stream >> 2;
-        self.fresh.remove(index..index + 1);
+        if let Some(fresh) = &mut self.fresh {
+            fresh.remove(index..index + 1);
+        }
     }
 
     /// The next one that the program has not been given.
@@ -157,18 +166,18 @@ impl Kind {
         let index = self.accepted;
         (index < self.opened).then(|| {
             self.accepted += 1;
-            index << 2 | self.number
+            index << 2 | u64::from(self.number)
         })
     }
 
     /// Both directions of a stream are over.
     pub(super) fn end(&mut self, stream: u64) {
-        self.ended += u64::from(stream >> 2 >= self.free);
+        self.ended += u64::from(stream >> 2 >= self.free());
     }
 
     /// A stream's record is gone.
     pub(super) fn forget(&mut self, stream: u64) {
-        self.forgotten += u64::from(stream >> 2 >= self.free);
+        self.forgotten += u64::from(stream >> 2 >= self.free());
     }
 
     /// The count to tell the one who opens (docs/PROTOCOL.md, 7.4.8). It grows as streams end, but

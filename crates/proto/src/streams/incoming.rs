@@ -24,7 +24,7 @@ impl Streams {
     /// 7.4.6). Nothing that a peer can see changes.
     pub(crate) fn admits(&mut self, admission: &mut Admission, frame: &Stream<'_>) -> bool {
         let end = frame.offset + frame.data.len() as u64;
-        let receiver = match self.records.get(&frame.stream) {
+        let receiver = match self.records.get(frame.stream) {
             Some(Record { receive: Half::Open(receiver), .. }) => Some(receiver),
             Some(Record { receive: Half::Over, .. }) => return true,
             _ => None,
@@ -69,7 +69,7 @@ impl Streams {
         if slack < budget / 2 {
             return false;
         }
-        for record in self.records.values_mut() {
+        for record in self.records.iter_mut() {
             if let Half::Open(receiver) = &mut record.receive
                 && !receiver.buffer.is_empty()
             {
@@ -114,13 +114,13 @@ impl Streams {
         self.check(stream, End::Remote)?;
         let is_empty = frame.data.is_empty() && !frame.end;
         // A frame without anything opens the stream, and does no more (docs/PROTOCOL.md, 7.4.9).
-        if is_empty && !self.records.contains_key(&stream) {
+        if is_empty && !self.records.contains(stream) {
             return Ok(());
         }
         if self.receiver(stream).is_none() {
             return Ok(());
         }
-        let Some(Record { receive: Half::Open(receiver), .. }) = self.records.get_mut(&stream)
+        let Some(Record { receive: Half::Open(receiver), .. }) = self.records.get_mut(stream)
         else {
             return Ok(());
         };
@@ -148,7 +148,7 @@ impl Streams {
 
     /// There is more to read of a stream than before.
     pub(super) fn on_arrival(&mut self, stream: u64) {
-        let Some(Record { receive: Half::Open(receiver), .. }) = self.records.get_mut(&stream)
+        let Some(Record { receive: Half::Open(receiver), .. }) = self.records.get_mut(stream)
         else {
             return;
         };
@@ -169,7 +169,7 @@ impl Streams {
         self.check(stream, End::Local)?;
         // Streams that are over, and those on which nothing happened: only the latter can be lied
         // about.
-        let is_fresh = match self.records.get(&stream) {
+        let is_fresh = match self.records.get(stream) {
             Some(record) => matches!(record.send, Half::Fresh),
             None => self.kind(stream).known(stream) == Known::Fresh,
         };
@@ -269,8 +269,7 @@ impl Streams {
         } else if !is_whole && let Some(receiver) = self.receiver(stream) {
             let unread = receiver.unread();
             receiver.reset = Some(code);
-            if let Some(Record { receive: Half::Open(receiver), .. }) =
-                self.records.get_mut(&stream)
+            if let Some(Record { receive: Half::Open(receiver), .. }) = self.records.get_mut(stream)
             {
                 receiver.buffer.clear(&mut self.receive_pool);
             }

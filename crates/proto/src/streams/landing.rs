@@ -46,7 +46,7 @@ impl Streams {
         let stream = self.prediction?;
         let budget = self.budget();
         let credit = self.window.limit().saturating_sub(self.received);
-        let Some(Record { receive: Half::Open(receiver), .. }) = self.records.get_mut(&stream)
+        let Some(Record { receive: Half::Open(receiver), .. }) = self.records.get_mut(stream)
         else {
             return None;
         };

@@ -13,17 +13,19 @@ mod incoming;
 mod landing;
 mod outgoing;
 mod program;
+mod queue;
 mod receipts;
 mod receive_buffer;
 mod receiver;
 mod record;
+mod records;
 mod run;
 mod send_buffer;
 mod sender;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use rudp_wire::code::Code;
 use rudp_wire::frame::Direction;
@@ -47,7 +49,14 @@ use chunk::Pool;
 use closing::Remains;
 use flow::{Credit, Window};
 use id::{End, Kind, Known};
+use queue::Queue;
 use record::{Half, Record};
+use records::Records;
+
+/// The memory for chunks that hold little is at most so many windows, each of which counts as so
+/// many bytes at least.
+const FLOOR_WINDOWS: usize = 8;
+const LEAST_WINDOW: usize = 4 << 10;
 
 /// What is decided before a connection begins. Limits are in bytes, if not said otherwise.
 #[derive(Clone, Copy, Debug)]
@@ -69,8 +78,9 @@ pub(crate) struct Config {
     pub(crate) send_chunks: Sizes,
     /// Chunks of receive buffers. No packet with more data than the largest takes the fast path.
     pub(crate) receive_chunks: Sizes,
-    /// Memory for receive buffers besides twice the connection's window. It pays for chunks that
-    /// hold little, of many streams or out of order; the default suits 10,000 streams.
+    /// Memory for receive buffers besides twice the connection's window, or eight times that window,
+    /// and at least 32 KiB, if this is less. It pays for chunks that hold little, of many streams or
+    /// out of order; the default suits 10,000 streams.
     pub(crate) receive_floor: usize,
 }
 
@@ -132,8 +142,8 @@ struct Due {
 pub(crate) struct Streams {
     side: Side,
     phase: Phase,
-    config: Config,
-    records: BTreeMap<u64, Record>,
+    config: Arc<Config>,
+    records: Records,
     kinds: [Kind; 4],
     /// What a stream may send at first: `None` until the peer's parameters are known.
     peer_stream_limit: u64,
@@ -149,13 +159,13 @@ pub(crate) struct Streams {
     buffered: u64,
     due: Due,
     /// Streams with something to send that needs no credit of the connection.
-    urgent: VecDeque<u64>,
+    urgent: Queue,
     /// Streams with new data within their own limit.
-    ready: VecDeque<u64>,
+    ready: Queue,
     /// Streams with frames to send other than data.
-    control: VecDeque<u64>,
+    control: Queue,
     /// Streams with events.
-    events: VecDeque<u64>,
+    events: Queue,
     has_opened: bool,
     may_open: [bool; 4],
     /// Streams whose program waits for other streams' acknowledgements.
@@ -170,7 +180,8 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    pub(crate) fn new(side: Side, config: Config) -> Self {
+    pub(crate) fn new(side: Side, config: impl Into<Arc<Config>>) -> Self {
+        let config = config.into();
         let local = &config.local;
         let kinds = [0, 1, 2, 3].map(|number| {
             let most = match (side.opener(number), id::direction(number)) {
@@ -183,7 +194,7 @@ impl Streams {
         Self {
             side,
             phase: Phase::Open,
-            records: BTreeMap::new(),
+            records: Records::default(),
             kinds,
             peer_stream_limit: 0,
             credit: Credit::default(),
@@ -194,10 +205,10 @@ impl Streams {
             receive_pool: Pool::new(config.receive_chunks),
             buffered: 0,
             due: Due::default(),
-            urgent: VecDeque::new(),
-            ready: VecDeque::new(),
-            control: VecDeque::new(),
-            events: VecDeque::new(),
+            urgent: Queue::default(),
+            ready: Queue::default(),
+            control: Queue::default(),
+            events: Queue::default(),
             has_opened: false,
             may_open: [false; 4],
             starved: Vec::new(),
@@ -207,6 +218,11 @@ impl Streams {
             remains: Remains::default(),
             config,
         }
+    }
+
+    /// The session's window is another one at first than that of the settings.
+    pub(crate) fn set_first_window(&mut self, size: u64) {
+        self.window = Window::new(size);
     }
 
     /// The peer's parameters are known: what may be sent from now on.
@@ -219,8 +235,7 @@ impl Streams {
         ] {
             self.raise_count(direction, count);
         }
-        let streams: Vec<u64> = self.records.keys().copied().collect();
-        for stream in streams {
+        for stream in self.records.streams() {
             if let Some(sender) = self.sender(stream) {
                 sender.limit = sender.limit.max(peer.initial_max_stream_data);
             }
@@ -254,7 +269,7 @@ impl Streams {
     /// The record of an open stream, made now if nothing has happened on it; `None` if it is over
     /// or was never opened.
     fn touch(&mut self, stream: u64) -> Option<&mut Record> {
-        if !self.records.contains_key(&stream) {
+        if !self.records.contains(stream) {
             let kind = self.kind(stream);
             if kind.known(stream) != Known::Fresh {
                 return None;
@@ -264,14 +279,17 @@ impl Streams {
             let record = Record::new(half(End::Local), half(End::Remote));
             self.records.insert(stream, record);
         }
-        self.records.get_mut(&stream)
+        self.records.get_mut(stream)
     }
 
     /// Bytes that all receive chunks of this connection may take together, as they are counted: the
-    /// window twice, and the floor. A window never shrinks, so that neither does this.
+    /// window twice, and the floor, which is no more than the window is worth. A window never
+    /// shrinks, so that neither does this.
     fn budget(&self) -> usize {
         let window = usize::try_from(self.window.size()).unwrap_or(usize::MAX);
-        window.saturating_mul(2).saturating_add(self.config.receive_floor)
+        let floor = window.max(LEAST_WINDOW).saturating_mul(FLOOR_WINDOWS);
+        let floor = floor.min(self.config.receive_floor);
+        window.saturating_mul(2).saturating_add(floor)
     }
 
     /// Memory of receive chunks, those kept for later among them, as it is counted against the
@@ -286,19 +304,20 @@ impl Streams {
     pub(crate) fn release_memory(&mut self) {
         self.prediction = None;
         self.send_pool.release();
-        for record in self.records.values_mut() {
-            if let Half::Open(receiver) = &mut record.receive
-                && receiver.buffer.contiguous() == receiver.buffer.read()
-                && receiver.buffer.pieces() == 0
-            {
-                receiver.buffer.clear(&mut self.receive_pool);
+        for record in self.records.iter_mut() {
+            if let Half::Open(receiver) = &mut record.receive {
+                receiver.buffer.release_memory(&mut self.receive_pool);
+            }
+            if let Half::Open(sender) = &mut record.send {
+                sender.buffer.release_memory();
             }
         }
         self.receive_pool.release();
-        self.urgent.shrink_to_fit();
-        self.ready.shrink_to_fit();
-        self.control.shrink_to_fit();
-        self.events.shrink_to_fit();
+        self.kinds.iter_mut().for_each(Kind::release_memory);
+        self.urgent.release_memory();
+        self.ready.release_memory();
+        self.control.release_memory();
+        self.events.release_memory();
         self.starved.shrink_to_fit();
     }
 
@@ -313,8 +332,8 @@ impl Streams {
                 return Some(StreamEvent::MayOpen(direction));
             }
         }
-        while let Some(&stream) = self.events.front() {
-            let event = self.records.get_mut(&stream).and_then(|record| record.take_event(stream));
+        while let Some(stream) = self.events.front() {
+            let event = self.records.get_mut(stream).and_then(|record| record.take_event(stream));
             if event.is_some() {
                 return event;
             }
@@ -326,7 +345,7 @@ impl Streams {
 
     /// Notes an event of a stream that has a record.
     fn announce(&mut self, stream: u64, event: u8) {
-        if let Some(record) = self.records.get_mut(&stream) {
+        if let Some(record) = self.records.get_mut(stream) {
             if record.events == 0 {
                 self.events.push_back(stream);
             }
@@ -336,7 +355,7 @@ impl Streams {
 
     /// Notes frames to send, other than data, of a stream that has a record.
     fn owe(&mut self, stream: u64, frames: u8) {
-        if let Some(record) = self.records.get_mut(&stream) {
+        if let Some(record) = self.records.get_mut(stream) {
             if record.owed == 0 {
                 self.control.push_back(stream);
             }
@@ -346,7 +365,7 @@ impl Streams {
 
     /// Puts a stream where it belongs among those that have data to send.
     fn schedule(&mut self, stream: u64) {
-        let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(&stream) else {
+        let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(stream) else {
             return;
         };
         if !sender.is_urgent && sender.urgent().is_some() {
@@ -365,7 +384,7 @@ impl Streams {
 
     /// Looks what of a stream is over, and forgets what nobody needs any more.
     fn settle(&mut self, stream: u64) {
-        let Some(record) = self.records.get_mut(&stream) else { return };
+        let Some(record) = self.records.get_mut(stream) else { return };
         let is_ended = record.is_over();
         let ends_now = is_ended && !core::mem::replace(&mut record.is_ended, is_ended);
         if record.events == 0 {
@@ -387,7 +406,7 @@ impl Streams {
         }
         let is_gone = record.is_forgettable();
         if is_gone {
-            self.records.remove(&stream);
+            self.records.remove(stream);
         }
         if !ends_now && !is_gone {
             return;

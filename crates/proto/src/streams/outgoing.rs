@@ -10,6 +10,7 @@ use crate::token::{Fate, Token};
 
 use super::flow::Growth;
 use super::id::{self, End};
+use super::queue::Queue;
 use super::record::{self, Half, Record};
 use super::sender::{Finish, Piece};
 use super::{Phase, Streams, receipts};
@@ -80,12 +81,12 @@ impl Streams {
         }
     }
 
-    fn queue(&mut self, is_urgent: bool) -> &mut std::collections::VecDeque<u64> {
+    fn queue(&mut self, is_urgent: bool) -> &mut Queue {
         if is_urgent { &mut self.urgent } else { &mut self.ready }
     }
 
     fn mark(&mut self, stream: u64, is_urgent: bool, is_queued: bool) {
-        if let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(&stream) {
+        if let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(stream) {
             *(if is_urgent { &mut sender.is_urgent } else { &mut sender.is_ready }) = is_queued;
         }
     }
@@ -158,7 +159,7 @@ impl Streams {
         for _ in 0..self.control.len() {
             let Some(stream) = self.control.pop_front() else { break };
             let allowed = if self.phase == Phase::Open { !record::LISTED } else { record::RECEIPT };
-            let owed = self.records.get(&stream).map_or(0, |record| record.owed) & allowed;
+            let owed = self.records.get(stream).map_or(0, |record| record.owed) & allowed;
             for frame in (0..7).map(|bit| 1 << bit).filter(|frame| owed & frame != 0) {
                 let is_written = match self.control_frame(stream, frame, growth) {
                     Some((frame, token)) => draft.push_with(&frame, token),
@@ -170,7 +171,7 @@ impl Streams {
                 }
                 self.on_control_written(stream, frame);
             }
-            let Some(record) = self.records.get_mut(&stream) else { continue };
+            let Some(record) = self.records.get_mut(stream) else { continue };
             if record.owed & !record::LISTED == 0 || self.phase == Phase::Closing {
                 record.owed = 0;
                 self.settle(stream);
@@ -188,7 +189,7 @@ impl Streams {
         frame: u8,
         growth: &Growth<'_>,
     ) -> Option<(Frame<'static>, Token)> {
-        let record = self.records.get_mut(&stream)?;
+        let record = self.records.get_mut(stream)?;
         let (control, token) = match (frame, &record.send, &mut record.receive) {
             (record::RESET, Half::Open(sender), _) if !sender.is_reset_acked => {
                 let final_size = sender.buffer.next();
@@ -228,7 +229,7 @@ impl Streams {
     }
 
     fn on_control_written(&mut self, stream: u64, frame: u8) {
-        let Some(record) = self.records.get_mut(&stream) else { return };
+        let Some(record) = self.records.get_mut(stream) else { return };
         record.owed &= !frame;
         match (frame, &mut record.send, &mut record.receive) {
             (record::RESET, Half::Open(sender), _) => sender.end_sent = true,
@@ -240,7 +241,7 @@ impl Streams {
     /// Writes one STREAM frame.
     fn write_data(&mut self, stream: u64, is_urgent: bool, draft: &mut Draft<'_>) -> Wrote {
         let left = self.credit.left();
-        let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(&stream) else {
+        let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(stream) else {
             return Wrote::Nothing;
         };
         let piece = if is_urgent { sender.urgent() } else { sender.fresh() };
@@ -302,13 +303,13 @@ impl Streams {
         prefix: &[u8],
         f: impl FnOnce(&[u8]) -> T,
     ) -> Option<T> {
-        let Half::Open(sender) = &mut self.records.get_mut(&stream)?.send else { return None };
+        let Half::Open(sender) = &mut self.records.get_mut(stream)?.send else { return None };
         sender.buffer.with_prefixed(offset..offset + len as u64, prefix, f)
     }
 
     /// Copies bytes of a stream that were written and not acknowledged. Says whether all are there.
     pub(crate) fn copy_out(&self, stream: u64, offset: u64, out: &mut [u8]) -> bool {
-        match self.records.get(&stream) {
+        match self.records.get(stream) {
             Some(Record { send: Half::Open(sender), .. }) => sender.buffer.copy_out(offset, out),
             _ => false,
         }
@@ -328,7 +329,7 @@ impl Streams {
                 }
             }
             Token::ResetStream { stream } => {
-                if let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(&stream)
+                if let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(stream)
                 {
                     sender.is_reset_acked |= !is_lost;
                     let is_due = !sender.is_reset_acked;
@@ -338,7 +339,7 @@ impl Streams {
             }
             Token::Receipt { stream, received, read, bits } => {
                 if let Some(Record { receive: Half::Open(receiver), .. }) =
-                    self.records.get_mut(&stream)
+                    self.records.get_mut(stream)
                 {
                     let is_due = receiver.telling.on_fate(fate, received, read, bits);
                     self.owe_if(is_due, stream, record::RECEIPT);
@@ -346,7 +347,7 @@ impl Streams {
                 }
             }
             Token::ReceiptRequest { stream, offset } => {
-                if let Some(Record { send: Half::Open(sender), .. }) = self.records.get(&stream)
+                if let Some(Record { send: Half::Open(sender), .. }) = self.records.get(stream)
                     && is_lost
                     && sender.told.read() < offset
                 {
@@ -382,7 +383,7 @@ impl Streams {
 
     /// Bytes of a stream, and perhaps its end, are at the peer's host.
     pub(super) fn on_acked(&mut self, stream: u64, range: Range<u64>, end: bool) {
-        let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(&stream) else {
+        let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(stream) else {
             return;
         };
         let was_finished = sender.is_all_acked();
@@ -403,7 +404,7 @@ impl Streams {
     }
 
     fn on_lost(&mut self, stream: u64, range: Range<u64>, end: bool) {
-        let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(&stream) else {
+        let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(stream) else {
             return;
         };
         if sender.reset.is_some() {
@@ -420,7 +421,7 @@ impl Streams {
     /// now, stream 0 first, then by number. When the packet was acknowledged, the tokens of those in
     /// it ([`receipt_token`](super::receipt_token)) go to [`on_fate`](Self::on_fate).
     pub(crate) fn receipts_to_tell(&self) -> impl Iterator<Item = Receipt> + Clone {
-        self.records.iter().filter_map(|(&stream, record)| match &record.receive {
+        self.records.iter().filter_map(|(stream, record)| match &record.receive {
             Half::Open(receiver) if receiver.reset.is_none() || receiver.telling.is_final() => {
                 receiver.telling.unknown(stream, &receiver.progress())
             }

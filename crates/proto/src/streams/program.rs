@@ -108,7 +108,7 @@ impl Streams {
                 self.stop_reading(stream, Code::NO_ERROR);
             }
         }
-        match self.records.get_mut(&stream) {
+        match self.records.get_mut(stream) {
             Some(record::Record { receive: Half::Open(receiver), .. }) => Some(receiver),
             _ => None,
         }
@@ -117,8 +117,7 @@ impl Streams {
     /// Whether the stream was opened and `end` writes to it.
     fn is_for(&mut self, end: End, stream: u64) -> bool {
         self.side.writes(end, stream)
-            && (self.records.contains_key(&stream)
-                || self.kind(stream).known(stream) != Known::Unopened)
+            && (self.records.contains(stream) || self.kind(stream).known(stream) != Known::Unopened)
     }
 
     /// Opens a stream. The peer does not hear of it before something is written.
@@ -168,7 +167,7 @@ impl Streams {
                 self.starved.push(stream);
             }
         }
-        let (Some(data), Some(record)) = (data.get(..len), self.records.get_mut(&stream)) else {
+        let (Some(data), Some(record)) = (data.get(..len), self.records.get_mut(stream)) else {
             return Err(WriteError::Unknown);
         };
         if len > 0
@@ -218,7 +217,7 @@ impl Streams {
         {
             return false;
         }
-        if let Some(record::Record { send: Half::Open(sender), .. }) = self.records.get_mut(&stream)
+        if let Some(record::Record { send: Half::Open(sender), .. }) = self.records.get_mut(stream)
         {
             sender.reset = Some(code);
             sender.is_stopped = is_stopped;
@@ -239,7 +238,7 @@ impl Streams {
         self.offer_room(stream);
         for stream in core::mem::take(&mut self.starved) {
             if let Some(record::Record { send: Half::Open(sender), .. }) =
-                self.records.get_mut(&stream)
+                self.records.get_mut(stream)
             {
                 sender.is_starved = false;
                 if core::mem::take(&mut sender.is_waiting) && sender.reset.is_none() {
@@ -251,9 +250,9 @@ impl Streams {
 
     /// Tells the program that waits to write of room, once it is worth waking up for.
     pub(super) fn offer_room(&mut self, stream: u64) {
-        let Config { stream_send_buffer, unsent, send_buffer, .. } = self.config;
+        let Config { stream_send_buffer, unsent, send_buffer, .. } = *self.config;
         let has_room = self.buffered < send_buffer;
-        if let Some(record::Record { send: Half::Open(sender), .. }) = self.records.get_mut(&stream)
+        if let Some(record::Record { send: Half::Open(sender), .. }) = self.records.get_mut(stream)
             && sender.is_waiting
             && has_room
             && sender.buffer.written() - sender.buffer.floor() < stream_send_buffer
@@ -275,7 +274,7 @@ impl Streams {
         let over = if self.gave_up { ReadError::Stopped } else { ReadError::Ended };
         self.receiver(stream).ok_or(over)?;
         let Some(record::Record { receive: Half::Open(receiver), .. }) =
-            self.records.get_mut(&stream)
+            self.records.get_mut(stream)
         else {
             return Err(over);
         };
@@ -340,7 +339,7 @@ impl Streams {
     /// 7.6.3).
     pub(super) fn stop_reading(&mut self, stream: u64, code: Code) {
         let Some(record::Record { receive: Half::Open(receiver), .. }) =
-            self.records.get_mut(&stream)
+            self.records.get_mut(stream)
         else {
             return;
         };
@@ -397,7 +396,7 @@ impl Streams {
     /// What is known of how far a stream has come; `None` if it is over and forgotten, or not ours
     /// to write to.
     pub(crate) fn receipt(&self, stream: u64) -> Option<ReceiptState> {
-        let Half::Open(sender) = &self.records.get(&stream)?.send else { return None };
+        let Half::Open(sender) = &self.records.get(stream)?.send else { return None };
         Some(ReceiptState {
             written: sender.buffer.written(),
             acknowledged: sender.buffer.floor(),

@@ -209,6 +209,14 @@ impl ReceiveBuffer {
         self.ahead = RangeSet::new();
     }
 
+    /// Gives back memory that holds nothing to be read.
+    pub(super) fn release_memory(&mut self, pool: &mut Pool) {
+        if self.contiguous == self.read && self.ahead.is_empty() {
+            self.clear(pool);
+        }
+        self.chunks.shrink_to_fit();
+    }
+
     /// Whether no memory is held.
     pub(super) fn is_empty(&self) -> bool {
         self.chunks.is_empty()

@@ -56,10 +56,10 @@ impl Streams {
     pub(crate) fn run(&mut self) -> Option<Run<'_>> {
         let is_open = self.phase == Phase::Open && self.due == Due::default();
         let is_alone = is_open && self.control.is_empty() && self.urgent.is_empty();
-        let [stream] = *self.ready.as_slices().0 else { return None };
+        let stream = self.ready.only()?;
         let left = self.credit.left();
         let Some(Record { send: Half::Open(sender), .. }) =
-            self.records.get_mut(&stream).filter(|_| is_alone)
+            self.records.get_mut(stream).filter(|_| is_alone)
         else {
             return None;
         };
@@ -73,7 +73,7 @@ impl Streams {
 
     /// Packets of a [`Run`] were sent, up to `end`.
     pub(crate) fn on_run(&mut self, stream: u64, end: u64) {
-        let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(&stream) else {
+        let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(stream) else {
             return;
         };
         let start = sender.buffer.next();

@@ -126,6 +126,13 @@ impl SendBuffer {
         self.chunks.drain(..).for_each(|chunk| pool.give(chunk));
     }
 
+    /// Gives back memory that holds nothing to be sent.
+    pub(super) fn release_memory(&mut self) {
+        self.chunks.shrink_to_fit();
+        self.acked.shrink();
+        self.lost.shrink();
+    }
+
     fn index(&self, offset: u64) -> usize {
         self.chunks.partition_point(|chunk| chunk.end() <= offset)
     }

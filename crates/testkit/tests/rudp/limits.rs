@@ -58,8 +58,27 @@ fn no_more_sessions_than_the_limit() {
 #[test]
 fn no_more_memory_than_the_budget() {
     let mut server = EndpointConfig::default();
-    server.memory = 2 * (server.session.session_window + server.session.message_window);
+    // No first windows are smaller.
+    (server.session.session_window, server.session.message_window) = (4 << 10, 4 << 10);
+    server.session.max_message_size = 1_000;
+    server.memory = 2 * (8 << 10);
     two_are_let_in("memory", 2, server);
+}
+
+// spec: 5.4.4, 7.4.3
+#[test]
+fn where_memory_is_short_windows_are_small_at_first_and_grow() {
+    let mut server = EndpointConfig::default();
+    server.memory = server.session.session_window + server.session.message_window;
+    let mut scene = scene_of(6, server);
+    for _ in 0..10 {
+        scene.client(Plan::send(300_000));
+    }
+    scene.run();
+    for number in 0..10 {
+        assert_eq!(scene.log(number).outcome(), Some(&Outcome::Delivered), "{number}");
+    }
+    record("short", &scene.world);
 }
 
 fn retries(scene: &Scene) -> usize {

@@ -405,7 +405,7 @@ fn parameters_arrive_on_both_sides_with_greased_ones_between() {
         ..Wish::default().parameters
     };
     let wish = Wish { parameters, service: "files", ..Wish::default() };
-    let own = Parameters { max_message_size: 99, ..parameters };
+    let own = Parameters { initial_max_message_data: 131, max_message_size: 99, ..parameters };
     for seed in 0..50 {
         let settings = Settings { parameters: own, retry: When::Never, ..Settings::default() };
         let mut server = Server::new(Toy::sealed().with_key(SERVER), settings);

@@ -59,7 +59,7 @@ fn final_receipts_end_the_wait_and_are_remembered_when_their_stream_is_gone() {
     exchange(&mut server, &mut client);
     client.events();
     server.events();
-    assert!(client.streams.records.get(&0).is_none_or(|record| !record.is_forgettable()));
+    assert!(client.streams.records.get(0).is_none_or(|record| !record.is_forgettable()));
     let closing = client.streams.closing();
     assert_eq!((closing.pending, closing.outcome), (0, Outcome::Unknown));
     let certain = Certain { stream: 0, written: 100, received: 100, read: 30 };

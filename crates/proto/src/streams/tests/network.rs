@@ -273,7 +273,7 @@ proptest! {
             let closing = node.streams.closing();
             prop_assert_eq!(closing, Closing { pending: 0, outcome: Outcome::Delivered });
             prop_assert_eq!(node.streams.certain().count(), 0);
-            prop_assert!(node.streams.records.is_empty(), "{:?}", node.streams.records);
+            prop_assert!(node.streams.records.len() == 0, "{:?}", node.streams.records);
             prop_assert_eq!(node.streams.buffered, 0);
             prop_assert_eq!(node.streams.send_pool.used() + node.streams.receive_pool.used(), 0);
         }
