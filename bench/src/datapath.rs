@@ -30,7 +30,7 @@ impl Side {
     fn new(args: &DatapathArgs, seed: u64, key: &Key) -> anyhow::Result<Self> {
         let crypto = if args.plain { plain() } else { noise(Some(key), None) };
         let mut config = EndpointConfig::default();
-        config.session.packet_size = args.packet_size;
+        config.session.packet_size = Some(args.packet_size);
         config.session.send_buffer = args.send_buffer;
         let endpoint = Endpoint::new(config, crypto, &Seed::from_u64(seed))?;
         Ok(Self { endpoint, session: None, took: Duration::ZERO })

@@ -51,9 +51,10 @@ pub struct Config {
     /// Ask for a sign of life after so long a silence, so that idle sessions stay and dead peers
     /// are found. 10 ms up to a third of `idle_timeout`, or `None` for never; default 10 s.
     pub keep_alive: Option<Duration>,
-    /// The size of packets, in bytes of UDP payload. 1,200 to 65,507; default 1,200. What the peer
-    /// takes bounds it.
-    pub packet_size: u16,
+    /// The size of packets, in bytes of UDP payload: 1,200 to 65,507, used without being tried, up
+    /// to what the peer takes. `None` begins with 1,200 and searches for the largest that the path
+    /// takes while there is much to send (RFC 8899); default `None`.
+    pub packet_size: Option<u16>,
     /// How much unread data of one stream may arrive before its reader has read any, in bytes. The
     /// window grows on its own up to `max_stream_window`. 1 to 2^40; default 64 KiB.
     pub stream_window: u64,
@@ -105,7 +106,7 @@ impl Default for Config {
             max_tries: None,
             idle_timeout: Some(Duration::from_secs(30)),
             keep_alive: Some(Duration::from_secs(10)),
-            packet_size: MIN_PACKET_SIZE,
+            packet_size: None,
             stream_window: 64 << 10,
             max_stream_window: 16 << 20,
             session_window: 128 << 10,
@@ -176,7 +177,8 @@ impl Config {
         let idle = self.idle_timeout.unwrap_or(86_400 * S);
         range("idle_timeout", idle, 100 * MS, 86_400 * S)?;
         range("keep_alive", self.keep_alive.unwrap_or(10 * MS), 10 * MS, idle / 3)?;
-        range("packet_size", self.packet_size, MIN_PACKET_SIZE, MAX_PACKET_SIZE)?;
+        let packet_size = self.packet_size.unwrap_or(MIN_PACKET_SIZE);
+        range("packet_size", packet_size, MIN_PACKET_SIZE, MAX_PACKET_SIZE)?;
         range("stream_window", self.stream_window, 1, TIB)?;
         range("max_stream_window", self.max_stream_window, self.stream_window, TIB)?;
         range("session_window", self.session_window, 1, TIB)?;
@@ -384,7 +386,7 @@ mod tests {
 
     #[test]
     fn what_is_out_of_range_is_named_with_its_range() {
-        let config = Config { packet_size: 576, ..Config::default() };
+        let config = Config { packet_size: Some(576), ..Config::default() };
         let text = config.check().unwrap_err().to_string();
         assert_eq!(text, "packet_size is 576, and has to be from 1200 to 65507");
         let config = Config { keep_alive: Some(Duration::from_secs(20)), ..Config::default() };

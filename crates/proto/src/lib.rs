@@ -14,6 +14,7 @@ mod idle;
 mod keys;
 mod memory;
 mod messages;
+mod mtu;
 mod pacer;
 mod packet;
 mod path;

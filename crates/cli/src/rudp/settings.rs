@@ -58,7 +58,8 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) idle_timeout: Option<Duration>,
 
-    /// Bytes of the largest packets, without the headers of IP and UDP
+    /// Bytes of the largest packets, without the headers of IP and UDP; used without being tried
+    /// [default: what the path takes, which is searched for]
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(1_200..=65_507))]
     pub(crate) packet_size: Option<u16>,
 
@@ -94,9 +95,7 @@ impl Settings {
             config.idle_timeout = Some(idle);
             config.keep_alive = config.keep_alive.map(|time| time.min(idle / 3));
         }
-        if let Some(size) = self.packet_size {
-            config.packet_size = size;
-        }
+        config.packet_size = self.packet_size;
         if let Some(congestion) = self.congestion {
             config.congestion = congestion;
         }
@@ -193,7 +192,7 @@ mod tests {
         assert_eq!((config.handshake_tries, config.max_tries), (16, Some(20)));
         assert_eq!(config.max_rto, Duration::from_secs(2));
         assert_eq!(config.keep_alive, Some(Duration::from_secs(2)));
-        assert_eq!(config.packet_size, 1_400);
+        assert_eq!(config.packet_size, Some(1_400));
     }
 
     #[test]

@@ -118,10 +118,11 @@ impl Connection {
     }
 
     fn on_recovery_timeout(&mut self, now: Instant) {
-        let Self { recovery, controller, streams, messages, acks, frequency, .. } = self;
+        let Self { recovery, controller, streams, messages, acks, frequency, mtu, .. } = self;
         let mut fates = |fate, token| tell(streams, messages, acks, frequency, fate, token);
         let mut outcome = recovery.on_timeout(now, &mut **controller, &mut fates);
-        if matches!(outcome, TimeoutOutcome::Lost { .. }) {
+        if let TimeoutOutcome::Lost { sizes } = outcome {
+            mtu.on_lost(now, sizes);
             // One thing is done per call, and a probe may be due as well.
             outcome = recovery.on_timeout(now, &mut **controller, &mut fates);
         }

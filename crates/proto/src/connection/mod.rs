@@ -10,6 +10,7 @@ mod program;
 mod receive;
 mod run;
 mod shared;
+mod sizes;
 mod transmit;
 
 use core::fmt;
@@ -30,7 +31,7 @@ pub use self::program::{
 };
 pub(crate) use self::shared::Shared;
 use crate::acks::Acks;
-use crate::config::{Config, Congestion, MIN_PACKET_SIZE};
+use crate::config::{Config, Congestion};
 use crate::congestion::{Bbr, Controller, Cubic, Fixed};
 use crate::crypto::{Crypto, PublicKey};
 use crate::event::{Ended, EventKind, Outcome};
@@ -39,6 +40,7 @@ use crate::idle::{self, Idle};
 use crate::keys::Keys;
 use crate::memory::{Memory, Windows};
 use crate::messages::{self, Mailbox};
+use crate::mtu::Mtu;
 use crate::pacer::Pacer;
 use crate::path::{Address, Path};
 use crate::recovery::Recovery;
@@ -102,7 +104,7 @@ pub(crate) struct Connection {
     /// The ACK with which a client begins its datagrams (docs/PROTOCOL.md, 5.3.5), and until when the
     /// server has to answer.
     confirmation: Option<Box<(Box<[u8]>, Instant)>>,
-    packet_size: u16,
+    mtu: Mtu,
     /// The bits of headers that mean nothing (docs/PROTOCOL.md, 2.8).
     grease: u8,
     keys: Keys,
@@ -183,7 +185,8 @@ impl Connection {
             }
         };
         let most = u16::try_from(parameters.max_datagram_size).unwrap_or(u16::MAX);
-        let packet_size = config.packet_size.min(most);
+        let mtu = Mtu::new(config.packet_size, most, path.address().remote.ip());
+        let packet_size = mtu.size();
         cx.memory.begin(windows);
         let mut connection = Self {
             is_client,
@@ -193,7 +196,7 @@ impl Connection {
             peer_key: peer_key.map(Box::new),
             reset_token: reset_token.filter(|_| profile == Profile::Sealed),
             confirmation,
-            packet_size,
+            mtu,
             grease: u8::try_from(cx.public.below(16)).unwrap_or(0),
             keys,
             numbers: Numbers::new(&mut cx.public),
@@ -222,26 +225,33 @@ impl Connection {
             counters: Counters::default(),
             config,
         };
-        connection.set_packet_size(packet_size);
+        connection.update_packet_room();
         connection
     }
 
-    /// A datagram was larger than the interface or the path takes. Says whether packets, which were
-    /// as large, are smaller from now on.
-    pub(crate) fn on_too_big(&mut self, transmit: &rudp_base::Transmit) -> bool {
-        let is_own = transmit.remote == self.path.address().remote
-            && transmit.stride > usize::from(MIN_PACKET_SIZE)
-            && transmit.stride <= usize::from(self.packet_size);
-        if is_own {
-            self.set_packet_size(MIN_PACKET_SIZE);
+    /// A datagram was larger than the interface or the path takes. Says whether it may have been
+    /// this session's.
+    pub(crate) fn on_too_big(&mut self, now: Instant, transmit: &rudp_base::Transmit) -> bool {
+        if transmit.remote != self.path.address().remote {
+            return false;
         }
-        is_own
+        let size = u16::try_from(transmit.stride).unwrap_or(u16::MAX);
+        if self.mtu.on_too_big(now, size) {
+            self.on_packet_size();
+        }
+        true
     }
 
-    /// Packets have `size` bytes from now on, of which frames have what is left.
-    fn set_packet_size(&mut self, size: u16) {
-        self.packet_size = size;
-        self.messages.set_packet_room(usize::from(size).saturating_sub(self.overhead()));
+    /// Packets have another size from now on, on the same path.
+    fn on_packet_size(&mut self) {
+        self.update_packet_room();
+        self.controller.on_path(u32::from(self.mtu.size()), false);
+    }
+
+    /// Frames have what is left of a packet.
+    fn update_packet_room(&mut self) {
+        let room = usize::from(self.mtu.size()).saturating_sub(self.overhead());
+        self.messages.set_packet_room(room);
     }
 
     pub(crate) fn local_id(&self) -> ConnectionId {

@@ -192,7 +192,7 @@ impl Connection {
             latest_rtt: rtt.latest,
             probe_timeouts: recovery.probe_timeouts,
             acks_sent: own.acks_sent,
-            packet_size: self.packet_size,
+            packet_size: self.mtu.size(),
             duplicates: own.duplicates,
             not_opened: self.keys.rejected(),
         }

@@ -12,10 +12,10 @@ use super::closing::Why;
 use super::frequency::Frequency;
 use super::{Connection, Resources};
 use crate::acks::Acks;
-use crate::config::MIN_PACKET_SIZE;
 use crate::event::Ended;
 use crate::handshake::{Arrival, is_from_peer};
 use crate::messages::Mailbox;
+use crate::mtu::Acked;
 use crate::pacer::Pacer;
 use crate::path::{self, Address, Moved};
 use crate::streams::{Admission, Landed, Streams};
@@ -142,7 +142,7 @@ impl Connection {
         self.counters.bytes_received += arrival.len as u64;
         if self.confirmation.take().is_some() {
             // Where the ACK was there is room for frames now.
-            self.set_packet_size(self.packet_size);
+            self.update_packet_room();
         }
         self.idle.on_packet(now);
         self.stir(now);
@@ -178,9 +178,10 @@ impl Connection {
         self.recovery.on_path(now, fresh);
         if fresh {
             // 9.3.2: nobody knows what this path takes.
-            self.set_packet_size(self.packet_size.min(MIN_PACKET_SIZE));
+            self.mtu.restart(self.path.address().remote.ip());
+            self.update_packet_room();
         }
-        let size = self.packet_size;
+        let size = self.mtu.size();
         self.controller.on_path(u32::from(size), fresh);
         if fresh {
             self.pacer = Pacer::new(u64::from(size));
@@ -302,6 +303,10 @@ impl Connection {
         }
         if outcome.is_new {
             self.probes = 0;
+        }
+        let acked = Acked { probe: outcome.acked_size_probe, largest: outcome.largest };
+        if self.mtu.on_ack(now, acked, outcome.lost) {
+            self.on_packet_size();
         }
         self.heed_frequency();
         self.messages.set_rtt(self.recovery.rtt().smoothed);

@@ -51,6 +51,7 @@ impl Connection {
         if count > 0 {
             self.streams.on_run(stream, end);
             self.on_eliciting_sent(now, count * size);
+            self.mtu.on_full((count * size) as u64);
             self.on_left(now, count, count * size);
         }
         count
@@ -69,7 +70,7 @@ impl Connection {
             return 0;
         }
         let size = u64::from(self.size());
-        let room = self.controller.window().saturating_sub(self.recovery.bytes_in_flight());
+        let room = self.window_room(now);
         if room < size {
             return 0;
         }

@@ -6,6 +6,7 @@ use rudp_wire::frame::{Control, Frame};
 use rudp_wire::packet::{DataHeader, Profile};
 
 use super::{Connection, Resources};
+use crate::config::MIN_PACKET_SIZE;
 use crate::keys::Allowance;
 use crate::packet::Draft;
 use crate::path::Probe;
@@ -17,8 +18,6 @@ use crate::token::Token;
 const MAX_BATCH: usize = 64 << 10;
 /// The most datagrams of one batch: what GSO takes.
 const MAX_SEGMENTS: usize = 64;
-/// The largest packet to an address that is not proven (docs/PROTOCOL.md, 9.3.2).
-const UNPROVEN_SIZE: u16 = 1_200;
 /// The least datagram of a client, which may have moved: with less a server cannot challenge its new
 /// address (docs/PROTOCOL.md, 9.3.4).
 const LEAST_OF_CLIENT: usize = 48;
@@ -60,12 +59,19 @@ impl Connection {
         if let Some(transmit) = self.path_packet(now, cx, buffer) {
             return Some(transmit);
         }
+        if let Some(transmit) = self.size_probe(now, cx, buffer) {
+            return Some(transmit);
+        }
         self.batch(now, cx, buffer)
     }
 
     /// The size of the next packets.
     pub(super) fn size(&self) -> u16 {
-        if self.path.is_proven() { self.packet_size } else { self.packet_size.min(UNPROVEN_SIZE) }
+        match (self.path.is_proven(), self.probes) {
+            (false, _) => self.mtu.size().min(MIN_PACKET_SIZE),
+            (true, 0) => self.mtu.size(),
+            (true, _) => self.mtu.safe_size(),
+        }
     }
 
     /// Datagrams of one size, the last of which may be shorter.
@@ -75,7 +81,8 @@ impl Connection {
         // A batch has one mark, so that this is asked for all of it at once.
         let is_ect0 = self.recovery.can_set_ect();
         let (mut len, mut stride, mut count) = (0, 0, 0);
-        while count < MAX_SEGMENTS && len + size <= limit {
+        // Behind the answer to a probe timeout packets may be larger again: they make the next batch.
+        while count < MAX_SEGMENTS && len + size <= limit && usize::from(self.size()) == size {
             let run = self.run(now, cx, is_ect0, buffer.get_mut(len..limit)?, MAX_SEGMENTS - count);
             if run > 0 {
                 (len, stride, count) = (len + run * size, size, count + run);
@@ -120,7 +127,7 @@ impl Connection {
         if self.probes > 0 {
             return Some(Permit::Probe);
         }
-        let fits = self.recovery.bytes_in_flight() + size <= self.controller.window();
+        let fits = size <= self.window_room(now);
         if !self.wants_data() {
             if fits {
                 self.recovery.on_app_limited();
@@ -265,6 +272,9 @@ impl Connection {
         self.recovery.on_sent(now, sent, tokens, &mut *self.controller);
         if is_ack_eliciting {
             self.on_eliciting_sent(now, len);
+            if bytes == self.mtu.size() {
+                self.mtu.on_full(u64::from(bytes));
+            }
         } else {
             self.counters.acks_sent += 1;
             self.stir(now);

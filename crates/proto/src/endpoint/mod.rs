@@ -317,7 +317,7 @@ impl Endpoint {
         }
         for (index, slot) in &mut self.slots {
             if let Stage::Live(connection) = &mut slot.stage
-                && connection.on_too_big(transmit)
+                && connection.on_too_big(now, transmit)
                 && let Ok(index) = u32::try_from(index)
                 && !core::mem::replace(&mut slot.is_touched, true)
             {

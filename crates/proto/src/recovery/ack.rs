@@ -9,6 +9,7 @@ use rudp_wire::frame::Ack;
 use super::loss::{LossRun, persistent_duration};
 use super::sent::{Packet, State, is_free};
 use super::{Fates, Recovery};
+use crate::config::MIN_PACKET_SIZE;
 use crate::congestion::{AckSample, CongestionKind, CongestionSample, Controller};
 
 /// An ACK for a packet that was never sent (docs/PROTOCOL.md, 7.3.2).
@@ -25,8 +26,21 @@ pub(crate) struct AckOutcome {
     pub(crate) highest: Option<u64>,
     /// The largest size probe that came.
     pub(crate) acked_size_probe: Option<u16>,
-    /// The smallest size probe that was lost.
-    pub(crate) lost_size_probe: Option<u16>,
+    /// The largest packet that came, in bytes.
+    pub(crate) largest: u16,
+    /// What was lost, where sizes may be why.
+    pub(crate) lost: SizeLosses,
+}
+
+/// Losses of packets larger than what every path takes (docs/PROTOCOL.md, 9.4.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SizeLosses {
+    /// The size of a size probe.
+    pub(crate) probe: Option<u16>,
+    /// How many others there were.
+    pub(crate) packets: u32,
+    /// The size of the smallest of these, in bytes; 0 if there was none.
+    pub(crate) least: u16,
 }
 
 /// The packets that one ACK acknowledged.
@@ -39,6 +53,7 @@ struct Newly {
     bytes: u64,
     ect0: u64,
     size_probe: Option<u16>,
+    largest: u16,
 }
 
 /// The packets that were declared lost together.
@@ -50,7 +65,7 @@ struct Losses {
     /// The one with the highest number.
     newest: Option<Packet>,
     run: LossRun,
-    size_probe: Option<u16>,
+    sizes: SizeLosses,
 }
 
 impl Recovery {
@@ -84,7 +99,7 @@ impl Recovery {
             self.counters.undone += 1;
             controller.on_undo(now);
         }
-        let lost_size_probe = self.detect_losses(now, controller, fates);
+        let lost = self.detect_losses(now, controller, fates);
         self.probe.count = 0;
         if let Some(newest) = newly.newest.filter(|newest| newest.number >= self.path_start) {
             let delivery = self.rate.sample(now, newest.sent_at, &newest.rate, self.rtt.min);
@@ -107,7 +122,8 @@ impl Recovery {
             is_new: true,
             highest: grew.then_some(ack.highest),
             acked_size_probe: newly.size_probe,
-            lost_size_probe,
+            largest: newly.largest,
+            lost,
         })
     }
 
@@ -127,9 +143,6 @@ impl Recovery {
         for range in ack.ranges() {
             let (is_new, newest) = sent.acknowledge(&range, fates, |packet| {
                 let Packet { number, bytes, .. } = *packet;
-                if packet.is_size_probe {
-                    newly.size_probe = newly.size_probe.max(Some(bytes));
-                }
                 if packet.state == State::Lost {
                     counters.spurious_losses += 1;
                 }
@@ -137,6 +150,10 @@ impl Recovery {
                     return;
                 }
                 newly.bytes += u64::from(bytes);
+                newly.largest = newly.largest.max(bytes);
+                if packet.is_size_probe {
+                    newly.size_probe = newly.size_probe.max(Some(bytes));
+                }
                 newly.ect0 += u64::from(packet.is_ect0);
                 rate.on_acked(now, u64::from(bytes));
                 if packet.state == State::Lost {
@@ -198,14 +215,14 @@ impl Recovery {
         }
     }
 
-    /// Declares lost what is, tells the controller, and releases what is over. Returns the size of a
-    /// size probe that was lost.
+    /// Declares lost what is, tells the controller, and releases what is over. Returns the
+    /// losses that sizes may be the cause of.
     pub(super) fn detect_losses(
         &mut self,
         now: Instant,
         controller: &mut dyn Controller,
         fates: &mut Fates<'_>,
-    ) -> Option<u16> {
+    ) -> SizeLosses {
         let mut losses = Losses::default();
         let highest_acked = self.highest_acked.unwrap_or(0);
         let loss_delay = self.thresholds.loss_delay(&self.rtt);
@@ -224,10 +241,11 @@ impl Recovery {
                 if packet.is_ect0 && packet.number >= *path_start {
                     ecn.on_lost();
                 }
-                if packet.is_size_probe {
-                    let least = losses.size_probe.unwrap_or(packet.bytes).min(packet.bytes);
-                    losses.size_probe = Some(least);
-                } else if packet.number >= *path_start {
+                if packet.number < *path_start {
+                    return;
+                }
+                losses.sizes.add(packet);
+                if !packet.is_size_probe {
                     rate.on_lost(u64::from(packet.bytes));
                     losses.add(packet, is_contiguous, rtt.first_sample_at);
                 }
@@ -239,7 +257,7 @@ impl Recovery {
             // The timer now waits for the end of what is still kept.
             self.probe.restart(now);
         }
-        losses.size_probe
+        losses.sizes
     }
 
     /// Tells the controller of losses.
@@ -263,6 +281,18 @@ impl Recovery {
             lost_since_sent: self.rate.lost_since(&newest.rate),
             is_app_limited: newest.is_app_limited,
         });
+    }
+}
+
+impl SizeLosses {
+    fn add(&mut self, packet: &Packet) {
+        if packet.is_size_probe {
+            self.probe = Some(packet.bytes);
+        } else if packet.bytes > MIN_PACKET_SIZE {
+            self.least =
+                if self.packets == 0 { packet.bytes } else { self.least.min(packet.bytes) };
+            self.packets += 1;
+        }
     }
 }
 

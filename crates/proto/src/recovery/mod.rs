@@ -22,6 +22,7 @@ use crate::congestion::{Controller, SentSample};
 use crate::ranges::RangeSet;
 use crate::token::{Fate, Token};
 
+pub(crate) use ack::SizeLosses;
 #[cfg(test)]
 use ack::{AckOutcome, NeverSent};
 pub(crate) use rtt::Rtt;

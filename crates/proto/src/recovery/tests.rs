@@ -173,7 +173,7 @@ fn nine_eighths_of_a_round_trip_is_lost() {
     let due = scene.recovery.timeout().unwrap();
     assert_eq!(due - at(10), scene.recovery.rtt().smoothed * 9 / 8);
     assert_eq!(scene.timeout(due - Duration::from_nanos(1)), TimeoutOutcome::Nothing);
-    assert_eq!(scene.timeout(due), TimeoutOutcome::Lost { size_probe: None });
+    assert_eq!(scene.timeout(due), TimeoutOutcome::Lost { sizes: SizeLosses::default() });
     assert_eq!(scene.lost(), [0]);
     assert_eq!(scene.recovery.bytes_in_flight(), 0);
 }
@@ -291,10 +291,33 @@ fn a_lost_size_probe_is_no_congestion() {
     scene.send_packet(at(0), probe);
     scene.send_all(at(0), 1..5);
     let outcome = scene.ack(at(100), &[(1, 4)]);
-    assert_eq!(outcome.lost_size_probe, Some(1_400));
+    assert_eq!(outcome.lost, SizeLosses { probe: Some(1_400), ..SizeLosses::default() });
     assert_eq!((scene.lost(), scene.kinds()), (vec![0], vec![]));
     let outcome = scene.ack(at(101), &[(0, 4)]);
     assert_eq!((outcome.acked_size_probe, scene.heard.undos), (Some(1_400), 0));
+}
+
+// spec: 9.3.2, 9.4.1
+#[test]
+fn losses_of_large_packets_are_told_apart_but_not_those_of_another_path() {
+    for is_fresh in [false, true] {
+        let mut scene = Scene::measured();
+        for (number, bytes) in [1_200, 9_000, 4_000, 8_972].into_iter().enumerate() {
+            let is_size_probe = bytes == 8_972;
+            let number = number as u64;
+            let sent =
+                Sent { number, bytes, is_ack_eliciting: true, is_ect0: false, is_size_probe };
+            scene.send_packet(at(0), sent);
+        }
+        scene.recovery.on_path(at(1), is_fresh);
+        scene.send_all(at(1), 4..8);
+        let expected = SizeLosses { probe: Some(8_972), packets: 2, least: 4_000 };
+        let expected = if is_fresh { SizeLosses::default() } else { expected };
+        let outcome = scene.ack(at(101), &[(4, 7)]);
+        assert_eq!((outcome.largest, outcome.lost), (1_000, expected));
+        let probe = (!is_fresh).then_some(8_972);
+        assert_eq!(scene.ack(at(102), &[(3, 7)]).acked_size_probe, probe);
+    }
 }
 
 // spec: 8.1, 8.6

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use rudp_base::Instant;
 
+use super::ack::SizeLosses;
 use super::{Fates, GRANULARITY, Recovery};
 use crate::congestion::Controller;
 
@@ -13,10 +14,10 @@ use crate::congestion::Controller;
 pub(crate) enum TimeoutOutcome {
     /// Nothing was due that anybody else has to know.
     Nothing,
-    /// Packets were late, and are lost. If a size probe was among them, this is its size.
+    /// Packets were late, and are lost.
     Lost {
-        /// The least size.
-        size_probe: Option<u16>,
+        /// Those that may have been too large.
+        sizes: SizeLosses,
     },
     /// One or two ack-eliciting packets are to be sent now, whatever the controller says.
     Probe {
@@ -92,8 +93,8 @@ impl Recovery {
             return TimeoutOutcome::Nothing;
         }
         if self.loss_time.is_some_and(|loss| loss <= now) {
-            let size_probe = self.detect_losses(now, controller, fates);
-            return TimeoutOutcome::Lost { size_probe };
+            let sizes = self.detect_losses(now, controller, fates);
+            return TimeoutOutcome::Lost { sizes };
         }
         self.probe.count = self.probe.count.saturating_add(1);
         if self.config.max_probes.is_some_and(|most| self.probe.count > most) {

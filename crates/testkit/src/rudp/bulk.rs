@@ -5,7 +5,7 @@ use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
 use rudp_base::Instant;
-use rudp_proto::config::{Config, Congestion, EndpointConfig};
+use rudp_proto::config::{Config, Congestion, EndpointConfig, MIN_PACKET_SIZE};
 use rudp_proto::{Handle, Stats, Target};
 use rudp_sim::{LinkConfig, LinkId, LinkStats, Runner, World};
 
@@ -54,13 +54,14 @@ impl Bulk {
         Self::new(seed, link.clone().queue_bdp(bdps, rtt), link)
     }
 
-    /// Adds a flow with default settings but for its controller, which begins now, and gives its
-    /// number.
+    /// Adds a flow with default settings but for its controller and packets of 1,200 bytes, which
+    /// begins now, and gives its number.
     ///
     /// # Panics
     /// Where there are too many.
     pub fn add(&mut self, congestion: Congestion) -> usize {
-        self.add_with(Config { congestion, ..Config::default() })
+        let packet_size = Some(MIN_PACKET_SIZE);
+        self.add_with(Config { congestion, packet_size, ..Config::default() })
     }
 
     /// Adds a flow with these settings at both ends.

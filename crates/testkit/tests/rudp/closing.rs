@@ -39,7 +39,10 @@ fn a_deadline_without_an_answer_leaves_it_unknown() {
     scene.run_out();
     let (outcome, at) = scene.log(0).outcome.clone().expect("it closed");
     assert!(matches!(outcome, Outcome::Unknown { cause: None, .. }), "{outcome:?}");
-    assert_eq!(at - scene.log(0).closed_at.expect("it closed"), Duration::from_secs(5));
+    let waited = at - scene.log(0).closed_at.expect("it closed");
+    // The runner may be late by a millisecond.
+    let late = waited.checked_sub(Duration::from_secs(5)).expect("not before");
+    assert!(late <= Duration::from_millis(1), "{late:?}");
     record("unknown", &scene.world);
 }
 

@@ -20,6 +20,7 @@ mod many;
 mod messages;
 mod oracle;
 mod overtaken;
+mod packet_size;
 mod races;
 mod random;
 mod receipts;

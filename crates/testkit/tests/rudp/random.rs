@@ -45,7 +45,7 @@ fn config(rng: &mut PublicRng) -> Config {
         _ => Config::realtime(),
     };
     let mut config = Config {
-        packet_size: 1_200 + if rng.chance(0.3) { rng.below(8_000) as u16 } else { 0 },
+        packet_size: rng.chance(0.3).then(|| 1_200 + rng.below(8_000) as u16),
         ack_tolerance: 1 + rng.below(10) as u32,
         max_tries: rng.chance(0.1).then(|| 1 + rng.below(20) as u32),
         ..base

@@ -38,7 +38,7 @@ fn streams_and_writes_may_be_empty() {
 
 #[test]
 fn a_path_that_takes_smaller_packets_is_survived_or_reported() {
-    let session = Config { packet_size: 9_000, ..Config::default() };
+    let session = Config { packet_size: Some(9_000), ..Config::default() };
     let mut ends = Ends::default();
     (ends.client.session, ends.server.session) = (session.clone(), session);
     let link = LinkConfig { mtu: Some(1_500), ..link() };
@@ -57,7 +57,7 @@ fn packets_of_all_sizes_carry_data() {
     for (seed, packet_size) in [1_200, 1_201, 1_452, 9_000, 40_000, 65_507].into_iter().enumerate()
     {
         for has_key in [false, true] {
-            let session = Config { packet_size, ..Config::default() };
+            let session = Config { packet_size: Some(packet_size), ..Config::default() };
             let mut ends = Ends { client_has_key: has_key, ..Ends::default() };
             (ends.client.session, ends.server.session) = (session.clone(), session);
             let plan = Plan { bytes: 1_000_000, close: Some(60 * S), ..Plan::default() };

@@ -50,7 +50,7 @@ fn answers_given_before_do_not_lead_beyond_the_most_sessions() {
 
 #[test]
 fn packets_that_are_too_big_become_smaller() {
-    let session = Config { packet_size: 9_000, ..Config::default() };
+    let session = Config { packet_size: Some(9_000), ..Config::default() };
     let large = EndpointConfig { session, ..EndpointConfig::default() };
     let mut pair = Pair::open(&large, &EndpointConfig::default());
     pair.session(CLIENT).write(0, &vec![7; 50_000]).unwrap();

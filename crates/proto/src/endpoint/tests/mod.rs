@@ -4,6 +4,7 @@
 mod crowd;
 mod ending;
 mod packets;
+mod sizes;
 mod stray_resets;
 mod worn_keys;
 
