@@ -25,6 +25,9 @@ const CHUNK: usize = 1 << 16;
 /// Nobody looks at a demo that stands still for longer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The largest packet that the network takes, as most do.
+const MTU: usize = 1_500;
+
 /// A relay has no events, and so needs no application.
 type NoEvents = fn(Moment, &mut Relay, Infallible);
 type Network = Driver<Relay, NoEvents>;
@@ -139,7 +142,8 @@ fn send(
 
 fn relay(args: &DemoArgs, server: SocketAddr) -> Result<Network, Failure> {
     let rtt = Duration::from_millis(args.rtt);
-    let config = LinkConfig { loss: args.loss / 100.0, ..LinkConfig::delay(rtt / 2) }
+    let link = LinkConfig::delay(rtt / 2);
+    let config = LinkConfig { loss: args.loss / 100.0, mtu: Some(MTU), ..link }
         .rate(args.rate * 1_000_000)
         .queue_bdp(1.0, rtt.max(Duration::from_millis(10)));
     let relay = Relay::new(server, config.clone(), config, &Seed::from_u64(args.seed));
