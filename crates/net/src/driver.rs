@@ -164,14 +164,14 @@ impl<M: Machine, A: Application<M>> Driver<M, A> {
     }
 
     /// For callers that visit now and then, and do not have to wait now: does the thread's work
-    /// once if the thread stands aside for them, at most each 20 microseconds. The deadline and the
-    /// spin of `visit` are not used.
+    /// once if the thread stands aside for them, at most each 20 microseconds. `is_alone` is as in
+    /// [`Visit`].
     ///
     /// # Panics
     ///
     /// As [`visit`](Self::visit).
-    pub fn look(&self, visit: &Visit<'_>) {
-        visit.look(self.shared());
+    pub fn look(&self, is_alone: &dyn Fn() -> bool) {
+        Visit::look(self.shared(), is_alone);
     }
 
     /// The address of the socket, with the port the system chose.

@@ -43,9 +43,13 @@ impl<M: Machine, A: Application<M>> Drop for Guest<'_, M, A> {
 impl Visit<'_> {
     /// Does the thread's work once if the seat is kept for the caller: one that hardly ever has to wait
     /// spares the thread all of it.
-    pub(crate) fn look<M: Machine, A: Application<M>>(&self, shared: &Shared<M, A>) {
+    pub(crate) fn look<M: Machine, A: Application<M>>(
+        shared: &Shared<M, A>,
+        is_alone: &dyn Fn() -> bool,
+    ) {
         if shared.seat.wants_look(shared.clock.now()) {
-            Visit { is_over: &|| true, ..*self }.sit(shared, true);
+            let is_over = &|| true;
+            Visit { is_over, deadline: None, spin: Duration::ZERO, is_alone }.sit(shared, true);
         }
     }
 

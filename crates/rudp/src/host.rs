@@ -53,9 +53,7 @@ impl Host {
 
     /// Does what the thread has left to a caller that attends again and again.
     pub(crate) fn glance(&self) {
-        let is_alone = &|| self.waits.of_sessions() == 0;
-        let visit = Visit { is_over: &|| true, deadline: None, spin: Duration::ZERO, is_alone };
-        self.engine.look(&visit);
+        self.engine.look(&|| self.waits.of_sessions() == 0);
     }
 
     pub(crate) fn local_addr(&self) -> SocketAddr {
