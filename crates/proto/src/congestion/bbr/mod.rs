@@ -218,7 +218,8 @@ impl Bbr {
     }
 
     /// A pseudo-random number below `bound`, for intervals that should not be the same for all
-    /// (`SplitMix64`).
+    /// (`SplitMix64`). A `PublicRng` of its own would take hundreds of bytes in each session, and the
+    /// endpoint's, where the seed is from, is not for controllers to see.
     fn random(&mut self, bound: u64) -> u64 {
         self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.seed;
