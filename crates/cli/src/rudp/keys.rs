@@ -47,13 +47,13 @@ pub(crate) fn own() -> Result<Key, Failure> {
 
 /// What tells a server's clients that it was restarted (docs/PROTOCOL.md, 10.1). It is made of the
 /// server's key, so that it outlives the process, and of where it listens, so that another server
-/// with this key has another one. None where the system chooses the port: each start is a new server.
+/// with this key on this machine has another one; those of other machines need keys of their own. None where the system chooses the port: each start is a new server.
 pub(crate) fn reset_key(key: &Key, listen: &str) -> Option<[u8; 32]> {
     if listen.ends_with(":0") {
         return None;
     }
     let mut hasher = blake3::Hasher::new_derive_key("rudp 2026 reset key of a server");
-    hasher.update(key.to_text().as_bytes()).update(listen.as_bytes());
+    hasher.update(&key.to_bytes()).update(listen.as_bytes());
     Some(hasher.finalize().into())
 }
 
