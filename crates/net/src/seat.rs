@@ -1,7 +1,8 @@
 //! [`Seat`]: who waits at the socket: the driver's thread, or for a while a caller that has to wait
 //! anyway and is spared the thread's wake-up. What is done there is in `thread`.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -16,6 +17,14 @@ pub(crate) const LEASE: Duration = Duration::from_micros(200);
 
 /// How often a guest that does not have to wait looks for datagrams all the same.
 const LOOK: Duration = Duration::from_micros(20);
+
+/// After how many calls, each soon after the one before, a caller that never has to wait takes the
+/// seat: what arrives for it would wake the thread again and again, to no use but a switch of threads.
+const BUSY_CALLS: u32 = 8;
+
+/// How often the thread, standing aside, finds that guests still come and go before it looks no more
+/// seldom, each time after twice as long.
+const MAX_DOUBLINGS: u32 = 2;
 
 /// What is used at the socket, by one thread at a time.
 #[derive(Default)]
@@ -33,6 +42,11 @@ pub(crate) struct Seat {
     lease: AtomicU64,
     /// When a guest last looked for datagrams, likewise.
     last_look: AtomicU64,
+    /// When a caller last came to the seat, and how often one has come soon after the last.
+    last_call: AtomicU64,
+    calls: AtomicU32,
+    /// How often guests have left.
+    visits: AtomicU32,
     /// Whether the thread, standing aside, will look by itself when the lease is over.
     is_watched: AtomicBool,
 }
@@ -44,6 +58,9 @@ impl Seat {
             has_guest: AtomicBool::new(false),
             lease: AtomicU64::new(0),
             last_look: AtomicU64::new(0),
+            last_call: AtomicU64::new(0),
+            calls: AtomicU32::new(0),
+            visits: AtomicU32::new(0),
             is_watched: AtomicBool::new(false),
         }
     }
@@ -77,15 +94,20 @@ impl Seat {
     /// to be told.
     pub(crate) fn leave(&self, lease: Option<Instant>) -> bool {
         self.lease.store(lease.map_or(0, Instant::as_nanos), Ordering::SeqCst);
+        self.visits.fetch_add(1, Ordering::Relaxed);
         self.has_guest.store(false, Ordering::SeqCst);
         !self.is_watched.swap(true, Ordering::SeqCst) || lease.is_none()
     }
 
+    /// Whether the seat is kept for a guest that is expected back.
+    pub(crate) fn is_kept(&self, now: Instant) -> bool {
+        self.lease.load(Ordering::Relaxed) > now.as_nanos()
+    }
+
     /// Whether the seat is kept for a guest, and nobody has looked for datagrams for a while.
     pub(crate) fn wants_look(&self, now: Instant) -> bool {
-        let lease = self.lease.load(Ordering::Relaxed);
         let last = Instant::from_nanos(self.last_look.load(Ordering::Relaxed));
-        lease > now.as_nanos() && !self.has_guest() && now.saturating_since(last) >= LOOK
+        self.is_kept(now) && !self.has_guest() && now.saturating_since(last) >= LOOK
     }
 
     /// A guest looks for datagrams now.
@@ -93,17 +115,48 @@ impl Seat {
         self.last_look.store(now.as_nanos(), Ordering::Relaxed);
     }
 
+    /// Counts a call at `now`, and says whether it is one of many, so that the caller does well to
+    /// take the seat though it does not have to wait.
+    pub(crate) fn on_call(&self, now: Instant) -> bool {
+        let last = Instant::from_nanos(self.last_call.swap(now.as_nanos(), Ordering::Relaxed));
+        if now.saturating_since(last) > LEASE {
+            self.calls.store(0, Ordering::Relaxed);
+            return false;
+        }
+        self.calls.fetch_add(1, Ordering::Relaxed) >= BUSY_CALLS && !self.has_guest()
+    }
+
+    /// For the thread, which begins to stand aside.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch { visits: self.visits.load(Ordering::Relaxed), doublings: 0 }
+    }
+
     /// For the thread, which stands aside: what it has to wait for before it may sit down.
-    pub(crate) fn vacancy(&self, now: Instant) -> Vacancy {
+    pub(crate) fn vacancy(&self, now: Instant, watch: &mut Watch) -> Vacancy {
+        let visits = self.visits.load(Ordering::Relaxed);
+        let come_and_go = mem::replace(&mut watch.visits, visits) != visits;
+        watch.doublings = if come_and_go { (watch.doublings + 1).min(MAX_DOUBLINGS) } else { 0 };
+        let lease = Instant::from_nanos(self.lease.load(Ordering::SeqCst));
+        if come_and_go && (lease > now || self.has_guest()) {
+            return Vacancy::From(now + LEASE * (1 << watch.doublings));
+        }
         // Before the look at the guest: one that leaves behind it tells the thread.
         self.is_watched.store(false, Ordering::SeqCst);
         if self.has_guest() {
             return Vacancy::Taken;
         }
         self.is_watched.store(true, Ordering::SeqCst);
-        let lease = Instant::from_nanos(self.lease.load(Ordering::SeqCst));
         if lease > now { Vacancy::From(lease) } else { Vacancy::Now }
     }
+}
+
+/// What the thread remembers while it stands aside.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    /// How often guests had left when it last looked.
+    visits: u32,
+    /// How often it found then that they come and go.
+    doublings: u32,
 }
 
 /// When the seat is free.
@@ -120,30 +173,47 @@ pub(crate) enum Vacancy {
 mod tests {
     use super::*;
 
-    fn at(nanos: u64) -> Instant {
-        Instant::from_nanos(nanos)
+    fn us(micros: u64) -> Instant {
+        Instant::ZERO + Duration::from_micros(micros)
     }
 
     #[test]
     fn one_guest_sits_and_the_thread_is_told_when_it_does_not_look_itself() {
         let seat = Seat::new();
-        assert_eq!(seat.vacancy(at(5)), Vacancy::Now);
+        let mut watch = seat.watch();
+        assert_eq!(seat.vacancy(us(5), &mut watch), Vacancy::Now);
         assert!(seat.invite() && !seat.invite());
-        assert_eq!(seat.vacancy(at(5)), Vacancy::Taken);
-        assert!(seat.leave(Some(at(20))), "the thread waits to be told");
-        assert_eq!(seat.vacancy(at(6)), Vacancy::From(at(20)));
-        // The guest comes and goes while the thread sleeps until the lease is over.
+        assert_eq!(seat.vacancy(us(5), &mut watch), Vacancy::Taken);
+        assert!(seat.leave(Some(us(205))), "the thread waits to be told");
+        assert_eq!(seat.vacancy(us(6), &mut watch), Vacancy::From(us(406)));
+        // The guest comes and goes while the thread sleeps.
         assert!(seat.invite());
-        assert!(!seat.leave(Some(at(30))), "the thread will look itself");
-        assert_eq!(seat.vacancy(at(20)), Vacancy::From(at(30)));
-        assert_eq!(seat.vacancy(at(30)), Vacancy::Now);
+        assert!(!seat.leave(Some(us(420))), "the thread will look itself");
+        assert!(seat.invite());
+        assert_eq!(seat.vacancy(us(406), &mut watch), Vacancy::From(us(1206)));
+        assert!(!seat.leave(Some(us(1300))));
+        assert_eq!(seat.vacancy(us(1206), &mut watch), Vacancy::From(us(2006)));
+        assert_eq!(seat.vacancy(us(2006), &mut watch), Vacancy::Now);
         assert!(seat.invite());
         assert!(seat.leave(None), "others wait for the thread");
+        assert_eq!(seat.vacancy(us(2010), &mut watch), Vacancy::Now);
+    }
+
+    #[test]
+    fn a_guest_that_stays_is_not_looked_after() {
+        let seat = Seat::new();
+        let mut watch = seat.watch();
+        assert!(seat.invite());
+        seat.leave(Some(us(200)));
+        assert!(seat.invite());
+        assert_eq!(seat.vacancy(us(10), &mut watch), Vacancy::From(us(410)));
+        assert_eq!(seat.vacancy(us(410), &mut watch), Vacancy::Taken);
+        assert!(seat.leave(Some(us(700))), "the thread waits to be told");
     }
 
     #[test]
     fn a_guest_that_is_expected_looks_now_and_then() {
-        let (seat, us) = (Seat::new(), |micros: u64| at(micros * 1_000));
+        let seat = Seat::new();
         assert!(!seat.wants_look(us(50)), "the thread sits");
         assert!(seat.invite());
         seat.on_look(us(50));
@@ -152,6 +222,17 @@ mod tests {
         assert!(seat.wants_look(us(80)));
         assert!(!seat.wants_look(us(250)), "the thread sits again");
         assert!(seat.invite() && !seat.wants_look(us(80)), "there is a guest");
+    }
+
+    #[test]
+    fn a_caller_that_comes_often_may_take_the_seat() {
+        let seat = Seat::new();
+        let often = |from: u64| (0..9).map(move |n| us(from + n * 100));
+        assert!(often(1_000).all(|now| !seat.on_call(now)));
+        assert!(seat.on_call(us(1_900)));
+        assert!(!seat.on_call(us(2_200)), "it had gone");
+        assert!(often(2_300).filter(|&now| seat.on_call(now)).eq([us(3_100)]));
+        assert!(seat.invite() && !seat.on_call(us(3_150)), "there is a guest");
     }
 
     #[test]

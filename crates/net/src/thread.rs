@@ -81,10 +81,11 @@ fn serve<M: Machine, A: Application<M>>(shared: &Shared<M, A>) -> io::Result<()>
 
 /// Waits until the seat is free, or the thread is told to stop.
 fn stand_aside<M: Machine, A: Application<M>>(shared: &Shared<M, A>) -> io::Result<()> {
+    let mut watch = shared.seat.watch();
     while !shared.stop.load(Ordering::Acquire) {
-        let until = match shared.seat.vacancy(shared.clock.now()) {
+        let until = match shared.seat.vacancy(shared.clock.now(), &mut watch) {
             Vacancy::Now => break,
-            Vacancy::From(lease) => Some(lease),
+            Vacancy::From(time) => Some(time),
             Vacancy::Taken => None,
         };
         let mut files = [PollFd::new(&shared.aside, PollFlags::IN)];

@@ -41,13 +41,15 @@ impl<M: Machine, A: Application<M>> Drop for Guest<'_, M, A> {
 }
 
 impl Visit<'_> {
-    /// Does the thread's work once if the seat is kept for the caller: one that hardly ever has to wait
-    /// spares the thread all of it.
+    /// Does the thread's work once if the seat is kept for the caller, or the caller comes so often that
+    /// it ought to be: one that hardly ever has to wait spares the thread all of it.
     pub(crate) fn look<M: Machine, A: Application<M>>(
         shared: &Shared<M, A>,
         is_alone: &dyn Fn() -> bool,
     ) {
-        if shared.seat.wants_look(shared.clock.now()) {
+        let now = shared.clock.now();
+        let is_busy = shared.seat.on_call(now);
+        if shared.seat.wants_look(now) || (is_busy && !shared.seat.is_kept(now) && is_alone()) {
             let is_over = &|| true;
             Visit { is_over, deadline: None, spin: Duration::ZERO, is_alone }.sit(shared, true);
         }
