@@ -157,6 +157,22 @@ impl Session {
         poll_fn(|cx| self.link.poll_receive(cx, MAIN, max, &mut buffer)).await
     }
 
+    /// As [`send`](Self::send), without a copy.
+    ///
+    /// # Errors
+    /// As [`rudp::Session::send_bytes`](crate::Session::send_bytes).
+    pub async fn send_bytes(&self, data: impl Into<Bytes>) -> Result<()> {
+        self.main_stream().send_bytes(data).await
+    }
+
+    /// The next bytes, most often without a copy; none if the peer has finished. Cancel-safe.
+    ///
+    /// # Errors
+    /// As [`rudp::Session::receive_bytes`](crate::Session::receive_bytes).
+    pub async fn receive_bytes(&self) -> Result<Bytes> {
+        self.main_stream().receive_bytes().await
+    }
+
     /// Opens a stream in both directions. Cancel-safe.
     ///
     /// # Errors
@@ -263,6 +279,26 @@ impl Stream {
         self.handle.check_reads()?;
         let (handle, mut buffer) = (&self.handle, Vec::new());
         poll_fn(|cx| handle.link.poll_receive(cx, handle.id, max, &mut buffer)).await
+    }
+
+    /// As [`send`](Self::send), without a copy.
+    ///
+    /// # Errors
+    /// As [`rudp::Stream::send_bytes`](crate::Stream::send_bytes).
+    pub async fn send_bytes(&self, data: impl Into<Bytes>) -> Result<()> {
+        self.handle.check_writes()?;
+        let (handle, mut data) = (&self.handle, data.into());
+        poll_fn(|cx| handle.link.poll_give(cx, handle.id, &mut data)).await
+    }
+
+    /// The next bytes, most often without a copy; none at the stream's end. Cancel-safe.
+    ///
+    /// # Errors
+    /// As [`rudp::Stream::receive_bytes`](crate::Stream::receive_bytes).
+    pub async fn receive_bytes(&self) -> Result<Bytes> {
+        self.handle.check_reads()?;
+        let handle = &self.handle;
+        poll_fn(|cx| handle.link.poll_take(cx, handle.id)).await
     }
 }
 

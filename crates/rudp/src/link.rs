@@ -191,6 +191,28 @@ impl Link {
         }
     }
 
+    /// Writes all of `data` without a copy, and leaves in it what is not written yet.
+    pub(crate) fn poll_give(
+        &self,
+        cx: &mut Context<'_>,
+        stream: u64,
+        data: &mut Bytes,
+    ) -> Poll<Result<()>> {
+        loop {
+            ready!(self.poll(cx, Topic::Writable(stream), |session| session.give(stream, data)))?;
+            if data.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Reads at least one byte, most often without a copy; none is the stream's end.
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, stream: u64) -> Poll<Result<Bytes>> {
+        let mut data = Bytes::new();
+        ready!(self.poll(cx, Topic::Readable(stream), |session| session.take(stream, &mut data)))?;
+        Poll::Ready(Ok(data))
+    }
+
     pub(crate) fn poll_open(
         &self,
         cx: &mut Context<'_>,

@@ -87,6 +87,33 @@ impl Session {
         })
     }
 
+    /// As [`send`](Self::send), without a copy: the memory is the session's until the peer has it. That
+    /// pays for pieces of 4 KiB and more; smaller ones are copied.
+    ///
+    /// ```no_run
+    /// # fn with(session: rudp::Session) -> rudp::Result<()> {
+    /// let block = bytes::Bytes::from(vec![7; 1 << 20]);
+    /// session.send_bytes(block.clone())?;
+    /// session.send_bytes(block.slice(..1_000))?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_bytes(&self, data: impl Into<Bytes>) -> Result<()> {
+        self.main_stream().send_bytes(data)
+    }
+
+    /// The next bytes, as many as lie one behind the other, and most often without a copy; none if the
+    /// peer has finished. A piece holds up to four times its length of memory, until all of it is
+    /// dropped.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub fn receive_bytes(&self) -> Result<Bytes> {
+        self.main_stream().receive_bytes()
+    }
+
     /// How long calls that read may wait: `receive`, `receive_message`, `accept_stream`, and reads
     /// of streams. `None`, the default, is for ever, which the idle timeout bounds.
     ///

@@ -4,6 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rudp_proto::{Direction, Fail};
 
 use crate::block;
@@ -123,6 +124,31 @@ impl Stream {
         block::at(&link.host, link.read_patience.get(), |cx| {
             link.poll_receive(cx, self.handle.id, max, &mut buffer)
         })
+    }
+
+    /// As [`send`](Self::send), without a copy: the memory is the session's until the peer has it. That
+    /// pays for pieces of 4 KiB and more; smaller ones are copied.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_bytes(&self, data: impl Into<Bytes>) -> Result<()> {
+        self.handle.check_writes()?;
+        let (link, mut data) = (&self.handle.link, data.into());
+        block::at(&link.host, link.write_patience.get(), |cx| {
+            link.poll_give(cx, self.handle.id, &mut data)
+        })
+    }
+
+    /// The next bytes, as many as lie one behind the other, and most often without a copy; none at the
+    /// stream's end. A piece holds up to four times its length of memory, until all of it is dropped.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub fn receive_bytes(&self) -> Result<Bytes> {
+        self.handle.check_reads()?;
+        let link = &self.handle.link;
+        let patience = link.read_patience.get();
+        block::at(&link.host, patience, |cx| link.poll_take(cx, self.handle.id))
     }
 }
 

@@ -12,6 +12,7 @@ use std::io::{self, Read as _, Write as _};
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
 use common::{LONG, Pair, pair, pair_at, pattern, receive_all};
 use rudp::{
     Config, Endpoint, ErrorKind, Mode, Origin, ReliableServer, ReliableSocket, Trust, Until,
@@ -55,6 +56,45 @@ fn much_data_passes_in_both_directions_at_once() {
             });
             scope.spawn(move || assert!(receive_all(session) == *data));
         }
+    });
+}
+
+#[test]
+fn data_pass_without_a_copy_in_pieces_of_any_size() {
+    let Pair { server, client, .. } = pair();
+    let data = Bytes::from(pattern(3 << 20));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // Both ways by turns, below and above what is worth it.
+            for (n, piece) in (0..).zip([1, 700, 9_000, 100_000, 300_000].iter().cycle()) {
+                let at = n / 5 * 409_701 + [0, 1, 701, 9_701, 109_701][n % 5];
+                let upto = (at + piece).min(data.len());
+                if at >= upto {
+                    break;
+                }
+                if n % 3 == 0 {
+                    client.send(&data[at..upto]).unwrap();
+                } else {
+                    client.send_bytes(data.slice(at..upto)).unwrap();
+                }
+            }
+            client.finish().unwrap();
+        });
+        let (mut got, mut kept) = (Vec::new(), Vec::new());
+        loop {
+            let piece = server.receive_bytes().unwrap();
+            if piece.is_empty() {
+                break;
+            }
+            got.extend_from_slice(&piece);
+            // What one keeps stays what it is.
+            kept.push(piece);
+            let copied = server.receive(100).unwrap();
+            got.extend_from_slice(&copied);
+            kept.push(copied.into());
+        }
+        assert!(got == data);
+        assert!(kept.concat() == data);
     });
 }
 

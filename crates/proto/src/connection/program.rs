@@ -234,6 +234,11 @@ impl Connection {
         self.streams.write(stream, data).map_err(written)
     }
 
+    pub(crate) fn give(&mut self, stream: u64, data: &mut Bytes) -> Result<usize, Fail> {
+        self.check_writing()?;
+        self.streams.give(stream, data).map_err(written)
+    }
+
     pub(crate) fn finish(&mut self, stream: u64) -> Result<(), Fail> {
         self.check()?;
         self.streams.finish(stream).map_err(written)
@@ -245,7 +250,18 @@ impl Connection {
     }
 
     pub(crate) fn read(&mut self, stream: u64, buffer: &mut [u8]) -> Result<Read, Fail> {
-        match self.streams.read(stream, buffer) {
+        let read = self.streams.read(stream, buffer);
+        self.told(read)
+    }
+
+    pub(crate) fn take(&mut self, stream: u64, data: &mut Bytes) -> Result<Read, Fail> {
+        let taken = self.streams.take(stream, data);
+        self.told(taken)
+    }
+
+    /// What the program is told of a read.
+    fn told(&self, result: Result<streams::Read, streams::ReadError>) -> Result<Read, Fail> {
+        match result {
             Ok(streams::Read::Bytes { len: 0, end: true }) | Err(streams::ReadError::Ended) => {
                 Ok(Read::End)
             }

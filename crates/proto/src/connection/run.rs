@@ -36,7 +36,7 @@ impl Connection {
             let Some((head, sealed)) = slot.split_first_chunk_mut() else { break };
             let Some(room) = sealed.len().checked_sub(trailer) else { break };
             let seal = |frames: &[u8]| keys.seal(number, &header, frames, sealed);
-            let Some(token) = run.next(room, seal) else { break };
+            let Some(token) = run.next(room, &mut cx.scratch, seal) else { break };
             *head = header;
             numbers.take(&mut cx.public);
             let bytes = u16::try_from(size).unwrap_or(u16::MAX);

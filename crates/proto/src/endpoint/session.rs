@@ -156,6 +156,15 @@ impl Session<'_> {
         self.live()?.write(stream, data)
     }
 
+    /// As [`write`](Self::write), from the front of `data` and without a copy, which pays for pieces
+    /// of 4 KiB and more.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn give(&mut self, stream: u64, data: &mut Bytes) -> Result<usize, Fail> {
+        self.live()?.give(stream, data)
+    }
+
     /// Ends the stream behind what was written.
     ///
     /// # Errors
@@ -180,6 +189,15 @@ impl Session<'_> {
     /// more.
     pub fn read(&mut self, stream: u64, buffer: &mut [u8]) -> Result<Read, Fail> {
         self.live()?.read(stream, buffer)
+    }
+
+    /// Takes what is there, or the front of it, into `data`, most often without a copy. What was in
+    /// `data` is dropped.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn take(&mut self, stream: u64, data: &mut Bytes) -> Result<Read, Fail> {
+        self.live()?.take(stream, data)
     }
 
     /// Gives up reading, and asks the peer to stop, with a code of the program's own, below 2^61.

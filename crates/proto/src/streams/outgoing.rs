@@ -258,7 +258,7 @@ impl Streams {
         header.end = sender.ends_at(range.end);
         let len = u32::try_from(header.len).unwrap_or(u32::MAX);
         let token = Token::Stream { stream, offset: range.start, len, end: header.end };
-        let is_tail = header.extent == Extent::ToEnd && sender.buffer.is_contiguous(range.clone());
+        let is_tail = header.extent == Extent::ToEnd && sender.buffer.takes_prefix(range.clone());
         let is_written = if is_tail {
             draft.push_tail(&header, token)
         } else {

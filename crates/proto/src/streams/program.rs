@@ -1,12 +1,16 @@
 //! What the program does with streams: opens, writes, ends, reads, stops, confirms. What comes of
 //! that on the wire is in the modules beside this one.
 
+use bytes::Bytes;
 use rudp_wire::code::Code;
 use rudp_wire::frame::Direction;
 
+use super::chunk::Pool;
 use super::id::{End, Known};
+use super::receive_buffer::ReceiveBuffer;
 use super::receiver::Receiver;
 use super::record::{self, Half};
+use super::send_buffer::SendBuffer;
 use super::sender::{Finish, Sender};
 use super::{Config, Phase, Streams};
 
@@ -81,6 +85,10 @@ pub(crate) struct ReceiptState {
     pub(crate) is_final: bool,
 }
 
+/// What is given in pieces below so many chunks of the least size is copied all the same: it would cost
+/// more to keep apart.
+const LEAST_GIVEN: usize = 4;
+
 /// The most streams with records at which more are opened: a peer that allows any number of streams
 /// and tells nothing of them must not make us remember more.
 const MAX_RECORDS: usize = 1 << 16;
@@ -146,6 +154,30 @@ impl Streams {
     /// Takes as much of `data` as there is room for, and says how much. If that is not all of it,
     /// [`Writable`](super::StreamEvent::Writable) tells of room.
     pub(crate) fn write(&mut self, stream: u64, data: &[u8]) -> Result<usize, WriteError> {
+        self.write_with(stream, data.len(), |buffer, pool, len| {
+            buffer.write(data.get(..len).unwrap_or_default(), pool);
+        })
+    }
+
+    /// As [`write`](Self::write), from the front of `data` and without a copy.
+    pub(crate) fn give(&mut self, stream: u64, data: &mut Bytes) -> Result<usize, WriteError> {
+        self.write_with(stream, data.len(), |buffer, pool, len| {
+            let piece = data.split_to(len);
+            if len < LEAST_GIVEN * pool.sizes().least {
+                buffer.write(&piece, pool);
+            } else {
+                buffer.give(piece, pool);
+            }
+        })
+    }
+
+    /// Lets `put` put as much of `wanted` bytes into the buffer as there is room for.
+    fn write_with(
+        &mut self,
+        stream: u64,
+        wanted: usize,
+        put: impl FnOnce(&mut SendBuffer, &mut Pool, usize),
+    ) -> Result<usize, WriteError> {
         if !self.is_for(End::Local, stream) {
             return Err(WriteError::Unknown);
         }
@@ -159,21 +191,19 @@ impl Streams {
         let held = sender.buffer.written() - sender.buffer.floor();
         let waits = sender.buffer.written() - sender.buffer.next();
         let room = most.saturating_sub(held).min(unsent.saturating_sub(waits)).min(all);
-        let len = usize::try_from(room).map_or(data.len(), |room| room.min(data.len()));
-        let is_short = len < data.len();
+        let len = usize::try_from(room).map_or(wanted, |room| room.min(wanted));
+        let is_short = len < wanted;
         if is_short {
             sender.is_waiting = true;
             if len as u64 == all && !core::mem::replace(&mut sender.is_starved, true) {
                 self.starved.push(stream);
             }
         }
-        let (Some(data), Some(record)) = (data.get(..len), self.records.get_mut(stream)) else {
-            return Err(WriteError::Unknown);
-        };
         if len > 0
-            && let Half::Open(sender) = &mut record.send
+            && let Some(record::Record { send: Half::Open(sender), .. }) =
+                self.records.get_mut(stream)
         {
-            sender.buffer.write(data, &mut self.send_pool);
+            put(&mut sender.buffer, &mut self.send_pool, len);
             self.buffered += len as u64;
             self.schedule(stream);
         }
@@ -267,6 +297,26 @@ impl Streams {
 
     /// Reads what is there, as much as fits.
     pub(crate) fn read(&mut self, stream: u64, out: &mut [u8]) -> Result<Read, ReadError> {
+        let can_wait = !out.is_empty();
+        self.read_with(stream, can_wait, |buffer, pool| buffer.copy_to(out, pool))
+    }
+
+    /// Takes what is there, or the front of it, into `out`, most often without a copy.
+    pub(crate) fn take(&mut self, stream: u64, out: &mut Bytes) -> Result<Read, ReadError> {
+        self.read_with(stream, true, |buffer, pool| {
+            *out = buffer.take(pool);
+            out.len()
+        })
+    }
+
+    /// Lets `take` take something, and says how much that was. Nothing is [`Read::Blocked`] if the
+    /// program `can_wait`.
+    fn read_with(
+        &mut self,
+        stream: u64,
+        can_wait: bool,
+        take: impl FnOnce(&mut ReceiveBuffer, &mut Pool) -> usize,
+    ) -> Result<Read, ReadError> {
         if !self.is_for(End::Remote, stream) {
             return Err(ReadError::Unknown);
         }
@@ -289,7 +339,7 @@ impl Streams {
             self.settle(stream);
             return Ok(Read::Reset(code));
         }
-        let len = receiver.buffer.copy_to(out, &mut self.receive_pool);
+        let len = take(&mut receiver.buffer, &mut self.receive_pool);
         let end = receiver.end == Some(receiver.buffer.read());
         let is_told = receiver.telling.on_progress(&receiver.progress());
         let is_window_due =
@@ -301,7 +351,7 @@ impl Streams {
         if end {
             self.settle(stream);
         }
-        if len == 0 && !end && !out.is_empty() {
+        if len == 0 && !end && can_wait {
             return Ok(Read::Blocked);
         }
         Ok(Read::Bytes { len, end })

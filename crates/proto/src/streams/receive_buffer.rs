@@ -4,12 +4,17 @@
 use core::ops::Range;
 use std::collections::VecDeque;
 
+use bytes::Bytes;
+
 use crate::ranges::RangeSet;
 
 use super::chunk::{COST, Chunk, Pool};
 
 /// The most separate pieces of one stream (docs/PROTOCOL.md, 7.4.6).
 pub(super) const MAX_PIECES: usize = 1_024;
+
+/// A chunk that is filled by less than this part of it is not given away: the program might keep it.
+const LEAST_FILLED: usize = 4;
 
 /// Bytes that came and were not read yet, by their offsets in the stream.
 #[derive(Debug, Default)]
@@ -181,6 +186,28 @@ impl ReceiveBuffer {
         }
         self.drop_empty(pool);
         copied
+    }
+
+    /// Takes what is here of the first chunk, with its memory if that holds nothing else.
+    pub(super) fn take(&mut self, pool: &mut Pool) -> Bytes {
+        let Some(chunk) = self.chunks.front() else { return Bytes::new() };
+        let end = chunk.end().min(self.contiguous);
+        let len = usize::try_from(end.saturating_sub(self.read)).unwrap_or(0);
+        if self.read < chunk.base() || len == 0 {
+            return Bytes::new();
+        }
+        let is_shared = self.ahead.first().is_some_and(|first| first.start < chunk.end());
+        if is_shared || len < chunk.allocated() / LEAST_FILLED {
+            let mut copy = vec![0; len];
+            self.copy_to(&mut copy, pool);
+            return copy.into();
+        }
+        let size = chunk.allocated();
+        self.next_size = if chunk.end() <= end { size.saturating_mul(2) } else { size };
+        let range = self.read..end;
+        self.read = end;
+        let chunk = self.chunks.pop_front();
+        chunk.and_then(|chunk| pool.lend(chunk, &range)).unwrap_or_default()
     }
 
     /// Gives back the chunks whose bytes were all read.

@@ -5,7 +5,9 @@ use core::ops::Range;
 
 use rudp_wire::frame::TailHeader;
 
+use super::chunk::HEADROOM;
 use super::record::{Half, Record};
+use super::send_buffer::Row;
 use super::sender::Finish;
 use super::{Due, Phase, Streams};
 use crate::token::Token;
@@ -16,9 +18,8 @@ pub(crate) struct Run<'a> {
     stream: u64,
     /// Where in the stream the next byte is.
     offset: u64,
-    /// The bytes, and those before them.
-    bytes: &'a mut [u8],
-    /// Where in `bytes` the next byte is.
+    /// The bytes, of which the first `at` are sent.
+    row: Row<'a>,
     at: usize,
 }
 
@@ -26,19 +27,38 @@ impl Run<'_> {
     /// Gives `seal` the frames of the next packet, which has `room` bytes for them and is full.
     /// `None`, without calling it, if there is less to send.
     ///
-    /// The frame's header is written over the bytes before its data, which are restored.
+    /// The frame's header is written over the bytes before its data, which are restored; where that
+    /// is not possible, both are copied to `scratch`, which stays in the processor's nearest cache.
     #[inline]
-    pub(crate) fn next(&mut self, room: usize, seal: impl FnOnce(&[u8])) -> Option<Token> {
+    pub(crate) fn next(
+        &mut self,
+        room: usize,
+        scratch: &mut [u8],
+        seal: impl FnOnce(&[u8]),
+    ) -> Option<Token> {
         let &mut Self { stream, offset, at, .. } = self;
         let header = TailHeader::new(stream, offset)?;
-        let (header, mut saved) = (header.bytes(), [0; TailHeader::MAX_LEN]);
+        let header = header.bytes();
         let len = room.checked_sub(header.len()).filter(|len| *len > 0)?;
-        let frames = self.bytes.get_mut(at.checked_sub(header.len())?..at + len)?;
-        let (saved, front) = (saved.get_mut(..header.len())?, frames.get_mut(..header.len())?);
-        saved.copy_from_slice(front);
-        front.copy_from_slice(header);
-        seal(frames);
-        frames.get_mut(..header.len())?.copy_from_slice(saved);
+        match &mut self.row {
+            Row::Own(bytes) => {
+                let begin = (HEADROOM + at).checked_sub(header.len())?;
+                let frames = bytes.get_mut(begin..HEADROOM + at + len)?;
+                let mut saved = [0; TailHeader::MAX_LEN];
+                let saved = saved.get_mut(..header.len())?;
+                let front = frames.get_mut(..header.len())?;
+                saved.copy_from_slice(front);
+                front.copy_from_slice(header);
+                seal(frames);
+                frames.get_mut(..header.len())?.copy_from_slice(saved);
+            }
+            Row::Given(bytes) => {
+                let (front, data) = scratch.get_mut(..room)?.split_at_mut(header.len());
+                data.copy_from_slice(bytes.get(at..at + len)?);
+                front.copy_from_slice(header);
+                seal(scratch.get(..room)?);
+            }
+        }
         self.at += len;
         self.offset += len as u64;
         let len = u32::try_from(len).ok()?;
@@ -67,8 +87,8 @@ impl Streams {
         // The last byte is sent together with the end.
         let end = end - u64::from(sender.finish != Finish::Open);
         let range = offset..end.min(offset.saturating_add(left));
-        let (bytes, at) = sender.buffer.run(range).filter(|_| offset < end && left > 0)?;
-        Some(Run { stream, offset, bytes, at })
+        let row = sender.buffer.row(range).filter(|_| offset < end && left > 0)?;
+        Some(Run { stream, offset, row, at: 0 })
     }
 
     /// Packets of a [`Run`] were sent, up to `end`.

@@ -1,8 +1,10 @@
 //! [`SendBuffer`]: a stream's bytes from the program's write to the peer's acknowledgement, copied
-//! once. Limits, ends and turns of streams are elsewhere.
+//! once, or given away by the program. Limits, ends and turns of streams are elsewhere.
 
 use core::ops::Range;
 use std::collections::VecDeque;
+
+use bytes::Bytes;
 
 use crate::ranges::RangeSet;
 
@@ -26,6 +28,15 @@ pub(super) struct SendBuffer {
     acked: RangeSet,
     /// Bytes to send again.
     lost: RangeSet,
+}
+
+/// Bytes that lie one behind the other.
+#[derive(Debug)]
+pub(super) enum Row<'a> {
+    /// In the stream's own memory, behind [`HEADROOM`] bytes.
+    Own(&'a mut [u8]),
+    /// In the program's, which is only read.
+    Given(&'a [u8]),
 }
 
 impl SendBuffer {
@@ -69,6 +80,17 @@ impl SendBuffer {
             self.written = end;
             data = rest;
         }
+    }
+
+    /// Puts all of `data` behind what was written, as it is.
+    pub(super) fn give(&mut self, data: Bytes, pool: &mut Pool) {
+        if let Some(chunk) = self.chunks.back_mut() {
+            chunk.cut(self.written);
+        }
+        let chunk = Chunk::given(self.written, data);
+        self.written = chunk.end();
+        pool.adopt(&chunk);
+        self.chunks.push_back(chunk);
     }
 
     /// The bytes to send again that come first.
@@ -137,14 +159,15 @@ impl SendBuffer {
         self.chunks.partition_point(|chunk| chunk.end() <= offset)
     }
 
-    /// Whether the bytes lie in one chunk.
-    pub(super) fn is_contiguous(&self, range: Range<u64>) -> bool {
-        self.chunks.get(self.index(range.start)).is_some_and(|chunk| chunk.get(range).is_some())
+    /// Whether the bytes lie in one chunk, with room in front of them.
+    pub(super) fn takes_prefix(&self, range: Range<u64>) -> bool {
+        let chunk = self.chunks.get(self.index(range.start));
+        chunk.is_some_and(|chunk| chunk.has_headroom() && chunk.get(range).is_some())
     }
 
     /// Gives `f` the bytes of `range` with `prefix` in front of them, in one piece; what `prefix`
     /// overwrites is restored afterwards. `None`, without calling `f`, if the bytes lie in several
-    /// chunks or the prefix does not fit.
+    /// chunks or in the program's memory, or the prefix does not fit.
     pub(super) fn with_prefixed<T>(
         &mut self,
         range: Range<u64>,
@@ -162,14 +185,15 @@ impl SendBuffer {
         Some(result)
     }
 
-    /// The bytes of `range` as far as they lie in the chunk of its first one, with the headroom in
-    /// front of them, and where in it they begin.
-    pub(super) fn run(&mut self, range: Range<u64>) -> Option<(&mut [u8], usize)> {
+    /// The bytes of `range` as far as they lie in the chunk of its first one.
+    pub(super) fn row(&mut self, range: Range<u64>) -> Option<Row<'_>> {
         let index = self.index(range.start);
         let chunk = self.chunks.get_mut(index)?;
-        let end = range.end.min(chunk.end());
-        let bytes = chunk.with_headroom(range.start..end, HEADROOM)?;
-        Some((bytes, HEADROOM))
+        let range = range.start..range.end.min(chunk.end());
+        if chunk.has_headroom() {
+            return chunk.with_headroom(range, HEADROOM).map(Row::Own);
+        }
+        chunk.get(range).map(Row::Given)
     }
 
     /// Copies the bytes from `offset` on to `out`, and says whether they are all here.

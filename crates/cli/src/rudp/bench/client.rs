@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use rudp::{Endpoint, ErrorKind, Mode as Delivery, Session, Trust};
 use serde_json::json;
 
@@ -38,17 +39,16 @@ pub(super) fn run(mode: Mode, endpoint: &Endpoint, to: &str, load: &Load) -> Res
 }
 
 fn bulk(session: &Session, time: Duration) -> Result<(), Failure> {
-    use std::io::Write as _;
-    let chunk = vec![0x5a; CHUNK];
+    let chunk = Bytes::from(vec![0x5a; CHUNK]);
     session.set_write_timeout(Some(GLANCE)).map_err(failed)?;
     let mut meter = Meter::begin();
     let mut ended = "time".to_owned();
     // One second more, so that the server's time is full.
     while meter.elapsed() < time + Duration::from_secs(1) {
-        let mut to = session;
-        match to.write(&chunk) {
-            Ok(len) => meter.bytes += len as u64,
-            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {}
+        match session.send_bytes(chunk.clone()) {
+            Ok(()) => meter.bytes += CHUNK as u64,
+            // Some of it was sent, and is not counted here.
+            Err(error) if error.kind() == ErrorKind::TimedOut => {}
             Err(error) => {
                 ended = error.to_string();
                 break;

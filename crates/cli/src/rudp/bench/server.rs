@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rudp::{Endpoint, ErrorKind, Session};
 use serde_json::json;
 
-use super::{CHUNK, Meter, failed, figures, kib_each, latencies, monotonic, rss_kib};
+use super::{Meter, failed, figures, kib_each, latencies, monotonic, rss_kib};
 use crate::exit::{Exit, Failure, OrExit};
 use crate::print::print;
 use crate::rudp::args::{Load, Mode};
@@ -36,20 +36,19 @@ pub(super) fn run(mode: Mode, endpoint: &Endpoint, load: &Load) -> Result<(), Fa
 /// Counts the bytes of one session from the first one on.
 fn bulk(endpoint: &Endpoint, time: Duration) -> Result<(), Failure> {
     let session = endpoint.accept().map_err(failed)?;
-    let mut buffer = vec![0; CHUNK];
-    let first = (&session).read(&mut buffer).or_exit(Exit::Other, || "nothing came".into())?;
+    let first = session.receive_bytes().or_exit(Exit::Other, || "nothing came".into())?;
     session.set_read_timeout(Some(GLANCE)).map_err(failed)?;
     let mut meter = Meter::begin();
-    meter.bytes = first as u64;
+    meter.bytes = first.len() as u64;
     let mut ended = "time".to_owned();
     while meter.elapsed() < time {
-        match (&session).read(&mut buffer) {
-            Ok(0) => {
+        match session.receive_bytes() {
+            Ok(data) if data.is_empty() => {
                 "end".clone_into(&mut ended);
                 break;
             }
-            Ok(len) => meter.bytes += len as u64,
-            Err(error) if is_late(&error) => {}
+            Ok(data) => meter.bytes += data.len() as u64,
+            Err(error) if error.kind() == ErrorKind::TimedOut => {}
             Err(error) => {
                 ended = error.to_string();
                 break;
@@ -57,11 +56,6 @@ fn bulk(endpoint: &Endpoint, time: Duration) -> Result<(), Failure> {
         }
     }
     figures(&meter.figures(&ended))
-}
-
-fn is_late(error: &std::io::Error) -> bool {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rudp::Error>());
-    inner.is_some_and(|inner| inner.kind() == ErrorKind::TimedOut)
 }
 
 /// Gives back whatever comes, until it is ended by a signal. Threads are kept for the next session,

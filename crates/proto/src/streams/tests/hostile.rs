@@ -117,10 +117,10 @@ fn chunks_that_hold_little_are_moved_before_anything_is_refused() {
     let mut fallen = 0;
     for stream in (0..90).map(|index| 4 * index + 2) {
         let data = &bytes(stream, 0, 500);
-        let before = node.streams.receive_memory();
+        let before = node.streams.receive_pool.used();
         let frame = Stream { stream, offset: 0, end: false, data };
         assert_eq!(node.frame(&Frame::Stream(frame)), Ok(true), "the limits allow it");
-        fallen += usize::from(node.streams.receive_memory() < before);
+        fallen += usize::from(node.streams.receive_pool.used() < before);
         assert!(node.streams.receive_memory() <= node.streams.budget());
         // All but one byte, so that the chunk stays.
         let read = node.streams.read(stream, &mut [0; 499]);

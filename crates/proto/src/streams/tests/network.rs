@@ -1,6 +1,7 @@
 //! Random operations over a random network, against an oracle: bytes follow from stream and offset,
 //! and everything written and ended arrives, is read, and is told to have been.
 
+use bytes::Bytes;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -76,7 +77,14 @@ impl World {
         if flow.finished {
             return false;
         }
-        match self.nodes[writer].streams.write(stream, &bytes(stream, flow.written, len)) {
+        let data = bytes(stream, flow.written, len);
+        let streams = &mut self.nodes[writer].streams;
+        let written = if len.is_multiple_of(2) {
+            streams.write(stream, &data)
+        } else {
+            streams.give(stream, &mut data.into())
+        };
+        match written {
             Ok(len) => flow.written += len as u64,
             Err(error) => assert_eq!(error, WriteError::Blocked),
         }
@@ -85,10 +93,18 @@ impl World {
 
     fn read(&mut self, writer: usize, stream: u64, len: usize) {
         let flow = self.flows.get_mut(&(writer, stream)).expect("it exists");
-        let mut out = vec![0; len];
-        match self.nodes[1 - writer].streams.read(stream, &mut out) {
-            Ok(Read::Bytes { len, end }) => {
-                assert_eq!(out[..len], bytes(stream, flow.read, len));
+        let (mut out, mut taken) = (vec![0; len], Bytes::new());
+        let streams = &mut self.nodes[1 - writer].streams;
+        let read = if len.is_multiple_of(3) {
+            streams.take(stream, &mut taken)
+        } else {
+            streams.read(stream, &mut out)
+        };
+        match read {
+            Ok(Read::Bytes { len: got, end }) => {
+                let out = if len.is_multiple_of(3) { &taken } else { &out[..got] };
+                assert_eq!(*out, bytes(stream, flow.read, got));
+                let len = got;
                 flow.read += len as u64;
                 flow.ended |= end;
                 assert!(flow.read <= flow.written);
