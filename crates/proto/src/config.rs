@@ -40,7 +40,8 @@ pub struct Config {
     /// default 5 ms. The measured round-trip time counts where it is more.
     pub min_rto: Duration,
     /// The most time between two retransmissions, however often they failed. 10 ms to 2 min, and
-    /// not below `min_rto`; default 10 s.
+    /// not below `min_rto`; default 2 s: so soon a transfer goes on when a link is back. It is at least
+    /// two round trips, whatever is set.
     pub max_rto: Duration,
     /// Give up after so many retransmissions in a row without an answer. 1 to 100, or `None` to
     /// wait for the idle timeout; default `None`.
@@ -82,11 +83,11 @@ pub struct Config {
     /// 16 MiB.
     pub send_buffer: u64,
     /// How long acknowledgements may wait for others to go with, this end's, if the peer does not
-    /// ask for another delay, and the peer's where it is asked for a tolerance. 0 to 1 s; default
-    /// 25 ms.
+    /// ask for another delay, and the peer's where it is asked for a tolerance, at most. 0 to 1 s;
+    /// default 25 ms.
     pub max_ack_delay: Duration,
     /// After how many of our packets the peer is asked to acknowledge them at once. 1 to 1,000;
-    /// default 2. How often this end acknowledges is the peer's to ask for, and 2 if it does not
+    /// default 2. With much in flight it is a sixteenth of that, up to 32 packets, unless 1 is set. How often this end acknowledges is the peer's to ask for, and 2 if it does not
     /// (docs/PROTOCOL.md, 8.3).
     pub ack_tolerance: u32,
     /// How long a close without a deadline of its own waits. 0 to 1 h; default 10 s.
@@ -102,7 +103,7 @@ impl Default for Config {
             handshake_timeout: Duration::from_secs(10),
             handshake_tries: 5,
             min_rto: Duration::from_millis(5),
-            max_rto: Duration::from_secs(10),
+            max_rto: Duration::from_secs(2),
             max_tries: None,
             idle_timeout: Some(Duration::from_secs(30)),
             keep_alive: Some(Duration::from_secs(10)),

@@ -41,6 +41,8 @@ pub struct LinkConfig {
     /// ECN-capable packets that find more than so many bytes in the queue are marked CE. `None`:
     /// no marking.
     pub ce_threshold: Option<usize>,
+    /// What is done to packets that are ECN-capable.
+    pub ecn: EcnHandling,
     /// The probability that a packet is lost, independently of all others.
     pub loss: f64,
     /// Loss in bursts, in addition to [`loss`](Self::loss).
@@ -80,6 +82,7 @@ impl Default for LinkConfig {
             queue_bytes: None,
             queue_packets: None,
             ce_threshold: None,
+            ecn: EcnHandling::Kept,
             loss: 0.0,
             burst_loss: None,
             corrupt: 0.0,
@@ -120,6 +123,18 @@ impl LinkConfig {
         let bytes = |rate: u64| (factor * rate as f64 / 8.0 * rtt.as_secs_f64()).round() as usize;
         Self { queue_bytes: self.rate.map(bytes), ..self }
     }
+}
+
+/// What a link does to packets with ECT(0), ECT(1) or CE.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EcnHandling {
+    /// They pass, and are marked where [`LinkConfig::ce_threshold`] says so.
+    #[default]
+    Kept,
+    /// They pass without their codepoint, as behind a box that clears it.
+    Bleached,
+    /// They vanish.
+    Dropped,
 }
 
 /// Loss by the model of Gilbert and Elliott: a good and a bad state, each with its own loss.

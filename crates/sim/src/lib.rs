@@ -83,7 +83,7 @@ mod stats;
 mod trace;
 mod world;
 
-pub use config::{BurstLoss, Corruption, IPV4_UDP_OVERHEAD, LinkConfig};
+pub use config::{BurstLoss, Corruption, EcnHandling, IPV4_UDP_OVERHEAD, LinkConfig};
 pub use link::{Delivery, Fate, Link};
 pub use network::LinkId;
 pub use node::{AnyNode, NodeId};

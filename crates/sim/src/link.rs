@@ -9,12 +9,12 @@ use crate::impair::delay::Delay;
 use crate::impair::loss::Loss;
 use crate::impair::queue::Queue;
 use crate::script::Scripted;
-use crate::{DropCause, LinkConfig, LinkStats, Script};
+use crate::{DropCause, EcnHandling, LinkConfig, LinkStats, Script};
 
 /// A one-way link.
 ///
-/// A packet meets, in this order: scripted faults, partition, MTU, the drop-tail queue with its
-/// serialiser and congestion marks, loss (what is lost has used the link), corruption, duplication,
+/// A packet meets, in this order: scripted faults, partition, MTU, what is done to ECN, the drop-tail
+/// queue with its serialiser and congestion marks, loss (what is lost has used the link), corruption, duplication,
 /// delay with jitter and reordering.
 ///
 /// ```
@@ -136,6 +136,10 @@ impl Link {
         if self.config.mtu.is_some_and(|mtu| size > mtu) {
             return Err(DropCause::Mtu);
         }
+        if self.config.ecn == EcnHandling::Dropped && ecn.is_some() {
+            return Err(DropCause::Ecn);
+        }
+        let ecn = ecn.filter(|_| self.config.ecn == EcnHandling::Kept);
         let departure = self.queue.admit(now, size, &self.config).ok_or(DropCause::Queue)?;
         self.stats.count_wait(departure.waited);
         let ce_marked = departure.congested && matches!(ecn, Some(Ecn::Ect0 | Ecn::Ect1));

@@ -12,6 +12,8 @@ pub enum DropCause {
     Partition,
     /// It was greater than the link's MTU.
     Mtu,
+    /// It was ECN-capable, on a link that drops such packets.
+    Ecn,
     /// The queue was full.
     Queue,
     /// Random loss.
@@ -40,6 +42,8 @@ pub struct LinkStats {
     pub dropped_partition: u64,
     /// Dropped because of the MTU.
     pub dropped_mtu: u64,
+    /// Dropped because they were ECN-capable.
+    pub dropped_ecn: u64,
     /// Dropped by the full queue.
     pub dropped_queue: u64,
     /// Lost at random.
@@ -67,6 +71,7 @@ impl LinkStats {
         self.dropped_script
             + self.dropped_partition
             + self.dropped_mtu
+            + self.dropped_ecn
             + self.dropped_queue
             + self.dropped_loss
     }
@@ -82,6 +87,7 @@ impl LinkStats {
             DropCause::Script => self.dropped_script += 1,
             DropCause::Partition => self.dropped_partition += 1,
             DropCause::Mtu => self.dropped_mtu += 1,
+            DropCause::Ecn => self.dropped_ecn += 1,
             DropCause::Queue => self.dropped_queue += 1,
             DropCause::Loss => self.dropped_loss += 1,
             // A packet without a receiver has no link, or has left it.

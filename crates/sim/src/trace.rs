@@ -251,6 +251,7 @@ impl fmt::Display for What {
             Self::Dropped(DropCause::Script) => "dropped: script",
             Self::Dropped(DropCause::Partition) => "dropped: partition",
             Self::Dropped(DropCause::Mtu) => "dropped: MTU",
+            Self::Dropped(DropCause::Ecn) => "dropped: ECN",
             Self::Dropped(DropCause::Queue) => "dropped: queue full",
             Self::Dropped(DropCause::Loss) => "dropped: loss",
             Self::Dropped(DropCause::NoReceiver) => "dropped: no receiver",

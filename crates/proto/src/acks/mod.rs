@@ -147,6 +147,12 @@ impl Acks {
         self.deadline.get_or_insert(now + self.frequency.delay);
     }
 
+    /// Whether a packet came that was ECN-capable.
+    pub(crate) fn has_marks(&self) -> bool {
+        let EcnCounts { ect0, ect1, ce } = self.counts;
+        ect0 > 0 || ect1 > 0 || ce > 0
+    }
+
     fn count(&mut self, ecn: Option<Ecn>) {
         let count = match ecn {
             Some(Ecn::Ect0) => &mut self.counts.ect0,

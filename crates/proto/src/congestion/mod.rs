@@ -67,7 +67,7 @@ pub struct SentSample {
 }
 
 /// What one acknowledgement showed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct AckSample {
     /// When it came.
     pub now: Instant,

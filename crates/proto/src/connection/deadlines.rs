@@ -3,6 +3,7 @@
 
 use rudp_base::Instant;
 use rudp_wire::code::Code;
+use rudp_wire::packet::Profile;
 
 use super::Connection;
 use super::receive::tell;
@@ -35,6 +36,7 @@ impl Connection {
             self.closing.finishing(),
             self.expiry(),
             self.keep_alive(),
+            self.lull(),
             self.rest_at(),
             self.confirmation.as_ref().map(|confirmation| confirmation.1),
             self.pacing(now),
@@ -55,6 +57,14 @@ impl Connection {
         // Something in flight is a question already.
         let is_quiet = self.recovery.bytes_in_flight() == 0 && !self.wants_ping;
         self.idle.keep_alive(self.config.keep_alive, self.idle_timeout).filter(|_| is_quiet)
+    }
+
+    /// When a client that is sent nothing any more asks whether the server still finds it
+    /// (docs/PROTOCOL.md, 9.3.5). With something in flight it has asked already.
+    fn lull(&self) -> Option<Instant> {
+        let may_have_moved = self.is_client && self.profile == Profile::Sealed;
+        let is_quiet = self.recovery.bytes_in_flight() == 0 && !self.wants_ping;
+        self.lull.due(self.recovery.rtt().smoothed).filter(|_| may_have_moved && is_quiet)
     }
 
     /// When the pacer lets the next packets leave, if it alone keeps them.
@@ -110,6 +120,10 @@ impl Connection {
         self.on_recovery_timeout(now);
         // After recovery, which may find that nothing is in flight any more.
         if is_due(self.keep_alive()) {
+            self.wants_ping = true;
+        }
+        if is_due(self.lull()) {
+            self.lull.on_asked();
             self.wants_ping = true;
         }
         if is_due(self.closing.finishing()) {

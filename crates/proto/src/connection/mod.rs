@@ -5,6 +5,7 @@ mod closing;
 mod deadlines;
 mod ending;
 mod frequency;
+mod lull;
 mod numbers;
 mod program;
 mod receive;
@@ -25,6 +26,7 @@ use rudp_wire::parameters::Parameters;
 
 use self::closing::Closing;
 use self::frequency::Frequency;
+use self::lull::Lull;
 use self::numbers::Numbers;
 pub use self::program::{
     Fail, Message, MessageFate, Read, ReceiptState, ReceivedMode, SendMode, Stats,
@@ -115,10 +117,13 @@ pub(crate) struct Connection {
     acks: Acks,
     frequency: Frequency,
     idle: Idle,
+    lull: Lull,
     idle_timeout: Option<Duration>,
     /// Since when nothing has happened, until memory that is kept for speed was given back.
     quiet_since: Option<Instant>,
     path: Path,
+    /// The first number that was sent to the address of now.
+    moved_before: u64,
     streams: Streams,
     messages: Mailbox,
     closing: Closing,
@@ -206,9 +211,11 @@ impl Connection {
             acks: Acks::new(Arc::clone(&config.acks)),
             frequency: new_frequency(&config, &parameters),
             idle: Idle::new(now),
+            lull: Lull::default(),
             idle_timeout: new_idle_timeout(&config, &parameters),
             quiet_since: None,
             path,
+            moved_before: 0,
             streams: new_streams(is_client, &config, windows, &parameters),
             messages: Mailbox::new(Arc::clone(&config.messages), windows, &parameters),
             closing: Closing::default(),
@@ -386,8 +393,8 @@ fn new_controller(
 }
 
 fn new_frequency(config: &Config, peer: &Parameters) -> Frequency {
-    let delay = config.max_ack_delay.max(Duration::from_micros(peer.min_ack_delay));
-    Frequency::new(config.ack_tolerance, delay)
+    let least_delay = Duration::from_micros(peer.min_ack_delay);
+    Frequency::new(config.ack_tolerance, config.max_ack_delay, least_delay)
 }
 
 fn new_idle_timeout(config: &Config, peer: &Parameters) -> Option<Duration> {

@@ -149,7 +149,11 @@ impl Connection {
         let from = Address { remote: arrival.remote, local: arrival.local };
         let is_highest = self.acks.is_highest(number);
         let arrival = path::Arrival { from, bytes: arrival.len as u64, is_highest };
+        let before = self.path.address().remote;
         let moved = self.path.on_packet(now, || self.recovery.probe_timeout(), &arrival);
+        if self.path.address().remote != before {
+            self.moved_before = self.numbers.next().unwrap_or_default();
+        }
         self.on_moved(now, cx, moved);
     }
 
@@ -157,6 +161,9 @@ impl Connection {
     fn after_frames(&mut self, now: Instant, received: &Received<'_>, seen: Seen) {
         let &Received { ecn, number, .. } = received;
         self.acks.on_packet(now, number, ecn, seen.is_ack_eliciting);
+        if seen.is_ack_eliciting {
+            self.lull.on_packet(now, self.recovery.rtt().smoothed);
+        }
         if seen.is_immediate {
             self.acks.on_immediate_ack();
         }
@@ -171,10 +178,21 @@ impl Connection {
         }
     }
 
+    /// What went to the address where the peer was hardly came there (docs/PROTOCOL.md, 9.3.2): it is
+    /// sent again at once, instead of when a probe timeout shows it.
+    fn leave_old_address(&mut self, now: Instant) {
+        let Self { recovery, streams, messages, acks, frequency, moved_before, .. } = self;
+        let mut fates = |fate, token| tell(streams, messages, acks, frequency, fate, token);
+        recovery.on_left_address(now, *moved_before, &mut fates);
+    }
+
     /// The session is at another address, which is proven.
     fn on_moved(&mut self, now: Instant, cx: &mut Resources, moved: Option<Moved>) {
         let Some(Moved { fresh }) = moved else { return };
         self.numbers.on_path(&mut cx.public);
+        if fresh {
+            self.leave_old_address(now);
+        }
         self.recovery.on_path(now, fresh);
         if fresh {
             // 9.3.2: nobody knows what this path takes.
@@ -282,6 +300,9 @@ impl Connection {
             }
             Control::PathResponse(bytes) => {
                 let moved = self.path.on_response(now, self.recovery.probe_timeout(), bytes);
+                if moved.is_some() {
+                    self.leave_old_address(now);
+                }
                 self.on_moved(now, cx, moved);
             }
             ref control => {
@@ -292,6 +313,7 @@ impl Connection {
     }
 
     fn on_ack(&mut self, now: Instant, ack: &Ack<'_>) -> Result<(), Violation> {
+        let flight = self.recovery.bytes_in_flight();
         let Self { recovery, controller, streams, messages, acks, frequency, .. } = self;
         let mut fates = |fate, token| tell(streams, messages, acks, frequency, fate, token);
         let outcome = recovery.on_ack(now, ack, &mut **controller, &mut fates).map_err(|_| {
@@ -308,8 +330,11 @@ impl Connection {
         if self.mtu.on_ack(now, acked, outcome.lost) {
             self.on_packet_size();
         }
+        let rtt = self.recovery.rtt().smoothed;
+        let packets = flight / u64::from(self.size()).max(1);
+        self.frequency.on_flight(packets, rtt);
         self.heed_frequency();
-        self.messages.set_rtt(self.recovery.rtt().smoothed);
+        self.messages.set_rtt(rtt);
         Ok(())
     }
 
@@ -377,7 +402,7 @@ pub(super) fn tell(
                 acks.on_ack_acked(highest);
             }
         }
-        Token::AckFrequency { .. } => frequency.on_fate(fate),
+        Token::AckFrequency { sequence } => frequency.on_fate(sequence, fate),
         Token::Message { .. }
         | Token::MessageDropped { .. }
         | Token::MaxMessageData

@@ -79,7 +79,9 @@ impl Connection {
         let size = usize::from(self.size());
         let limit = buffer.len().min(MAX_BATCH.max(size));
         // A batch has one mark, so that this is asked for all of it at once.
-        let is_ect0 = self.recovery.can_set_ect();
+        // A client tries first (docs/PROTOCOL.md, 8.5).
+        let may_mark = self.is_client || self.acks.has_marks();
+        let mut is_ect0 = may_mark && self.recovery.can_set_ect();
         let (mut len, mut stride, mut count) = (0, 0, 0);
         // Behind the answer to a probe timeout packets may be larger again: they make the next batch.
         while count < MAX_SEGMENTS && len + size <= limit && usize::from(self.size()) == size {
@@ -89,6 +91,9 @@ impl Connection {
                 continue;
             }
             let Some(permit) = self.permit(now, len == 0) else { break };
+            // It is the first, and as a rule the only one. If it were lost for its mark, nobody would
+            // know (docs/PROTOCOL.md, 8.5).
+            is_ect0 &= permit != Permit::AckOnly;
             let slot = buffer.get_mut(len..len + size)?;
             let datagram = self.datagram(now, cx, (permit, is_ect0), slot);
             if datagram == 0 {

@@ -238,14 +238,12 @@ impl Recovery {
             |packet, is_contiguous| {
                 counters.lost_packets += 1;
                 counters.lost_bytes += u64::from(packet.bytes);
-                if packet.is_ect0 && packet.number >= *path_start {
-                    ecn.on_lost();
-                }
                 if packet.number < *path_start {
                     return;
                 }
+                let may_be_mark = packet.is_ect0 && ecn.on_lost(packet.number);
                 losses.sizes.add(packet);
-                if !packet.is_size_probe {
+                if !packet.is_size_probe && !may_be_mark {
                     rate.on_lost(u64::from(packet.bytes));
                     losses.add(packet, is_contiguous, rtt.first_sample_at);
                 }

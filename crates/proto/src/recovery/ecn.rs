@@ -6,8 +6,8 @@ use rudp_wire::frame::EcnCounts;
 /// So many packets are marked to find out (RFC 9000, appendix A.4). If all are lost, marks may be
 /// why.
 const TEST_PACKETS: u64 = 10;
-/// With so many probe timeouts in a row, marks may be why nothing gets through.
-const TEST_PROBES: u32 = 2;
+/// So many probe timeouts are followed by another test.
+const MOST_DOUBTS: u8 = 1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -15,6 +15,8 @@ enum State {
     Testing,
     /// They get through, and are counted.
     Capable,
+    /// Nothing at all got through for a while. Packets are not marked.
+    Doubted,
     /// They do not, or are not counted as they should.
     Failed,
 }
@@ -27,6 +29,12 @@ pub(super) struct EcnValidation {
     sent: u64,
     /// Of these, how many were lost before any was acknowledged.
     lost: u64,
+    /// The test began with this number.
+    tested_from: u64,
+    /// A marked packet of this path came.
+    has_come: bool,
+    /// Probe timeouts since a marked packet came, or ever.
+    doubts: u8,
     /// Packets sent with ECT(0) on all paths of the session, as the peer counts them.
     sent_in_all: u64,
     /// The peer's counts so far.
@@ -39,6 +47,9 @@ impl EcnValidation {
             state: State::Testing,
             sent: 0,
             lost: 0,
+            tested_from: 0,
+            has_come: false,
+            doubts: 0,
             sent_in_all: 0,
             counts: EcnCounts::default(),
         }
@@ -47,6 +58,7 @@ impl EcnValidation {
     /// Another path. The peer goes on counting.
     pub(super) fn restart(&mut self) {
         (self.state, self.sent, self.lost) = (State::Testing, 0, 0);
+        (self.tested_from, self.has_come, self.doubts) = (0, false, 0);
     }
 
     /// Whether the next packet may have ECT(0).
@@ -54,7 +66,7 @@ impl EcnValidation {
         match self.state {
             State::Testing => self.sent < TEST_PACKETS,
             State::Capable => true,
-            State::Failed => false,
+            State::Doubted | State::Failed => false,
         }
     }
 
@@ -63,20 +75,25 @@ impl EcnValidation {
         self.sent_in_all = self.sent_in_all.saturating_add(1);
     }
 
-    /// A packet of this path that had ECT(0) was lost.
-    pub(super) fn on_lost(&mut self) {
-        if self.state == State::Testing {
+    /// Packet `number` of this path, which had ECT(0), was lost. Says whether its mark may be to
+    /// blame, so that it is no sign of congestion: of the first ones none has come.
+    pub(super) fn on_lost(&mut self, number: u64) -> bool {
+        if self.state == State::Testing && number >= self.tested_from {
             self.lost += 1;
             if self.lost >= TEST_PACKETS {
                 self.state = State::Failed;
             }
         }
+        !self.has_come
     }
 
-    /// `count` probe timeouts in a row: the next probes go unmarked, while nothing is known.
-    pub(super) fn on_probe_timeout(&mut self, count: u32) {
-        if self.state == State::Testing && count >= TEST_PROBES {
-            self.sent = self.sent.max(TEST_PACKETS);
+    /// Nothing was heard for a probe timeout, and `next` is the number of the next packet. Marks may
+    /// be why: probes go unmarked, and when they come there is another test, but not a third one.
+    pub(super) fn on_probe_timeout(&mut self, next: u64) {
+        if matches!(self.state, State::Testing | State::Capable) {
+            let is_last = self.doubts >= MOST_DOUBTS;
+            self.state = if is_last { State::Failed } else { State::Doubted };
+            (self.tested_from, self.doubts) = (next, self.doubts + 1);
         }
     }
 
@@ -89,6 +106,8 @@ impl EcnValidation {
         let Some(counts) = counts else {
             if marked > 0 {
                 self.state = State::Failed;
+            } else {
+                self.retest();
             }
             return false;
         };
@@ -98,9 +117,18 @@ impl EcnValidation {
         };
         self.counts = counts;
         if marked > 0 {
-            self.state = State::Capable;
+            (self.state, self.has_come, self.doubts) = (State::Capable, true, 0);
+        } else {
+            self.retest();
         }
         rise.ce > 0
+    }
+
+    /// Unmarked packets came after a doubt.
+    fn retest(&mut self) {
+        if self.state == State::Doubted {
+            (self.state, self.sent, self.lost) = (State::Testing, 0, 0);
+        }
     }
 
     /// How much the counts rose, or `None` if one fell, or more came than were sent.
@@ -178,8 +206,8 @@ mod tests {
     fn ten_lost_packets_end_it() {
         let mut ecn = tested(10);
         assert!(!ecn.can_mark(), "no more while nothing is known");
-        for _ in 0..10 {
-            ecn.on_lost();
+        for number in 0..10 {
+            assert!(ecn.on_lost(number), "marks may be to blame");
         }
         ecn.on_ack(1, Some(counts(1, 0, 0)));
         assert!(!ecn.can_mark());
@@ -189,21 +217,51 @@ mod tests {
     fn losses_after_the_test_mean_nothing() {
         let mut ecn = tested(10);
         ecn.on_ack(1, Some(counts(1, 0, 0)));
-        for _ in 0..20 {
-            ecn.on_lost();
+        for number in 0..20 {
+            assert!(!ecn.on_lost(number));
         }
         assert!(ecn.can_mark());
     }
 
+    // spec: 8.5
     #[test]
     fn probes_go_unmarked_while_nothing_is_known() {
         let mut ecn = tested(1);
         ecn.on_probe_timeout(1);
-        assert!(ecn.can_mark());
-        ecn.on_probe_timeout(2);
         assert!(!ecn.can_mark());
+        ecn.on_ack(0, None);
+        assert!(ecn.can_mark(), "another test");
+        ecn.on_probe_timeout(2);
+        ecn.on_ack(0, None);
+        assert!(!ecn.can_mark(), "and no third one");
+        let mut ecn = tested(1);
+        ecn.on_probe_timeout(1);
         ecn.on_ack(1, Some(counts(1, 0, 0)));
         assert!(ecn.can_mark(), "it was not the marks");
+    }
+
+    // spec: 8.5
+    #[test]
+    fn a_route_that_drops_marks_from_now_on_is_noticed() {
+        for do_marks_come in [false, true] {
+            let mut ecn = tested(9);
+            ecn.on_ack(5, Some(counts(5, 0, 0)));
+            ecn.on_probe_timeout(20);
+            assert!(!ecn.can_mark(), "probes go unmarked");
+            for number in 0..20 {
+                assert!(!ecn.on_lost(number), "perhaps the link was gone for a while");
+            }
+            ecn.on_ack(0, Some(counts(5, 0, 0)));
+            assert!(ecn.can_mark(), "another test");
+            if do_marks_come {
+                ecn.on_ack(1, Some(counts(6, 0, 0)));
+            }
+            for number in 20..30 {
+                ecn.on_sent();
+                ecn.on_lost(number);
+            }
+            assert_eq!(ecn.can_mark(), do_marks_come);
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(crate) use rtt::Rtt;
 pub(crate) use timer::TimeoutOutcome;
 
 use ecn::EcnValidation;
-use loss::Thresholds;
+use loss::{Thresholds, Verdict};
 use rate::DeliveryRate;
 use sent::{Packet, SentPackets};
 use timer::Probe;
@@ -226,6 +226,20 @@ impl Recovery {
         self.ecn.restart();
         self.probe.count = 0;
         self.probe.restart(now);
+    }
+
+    /// What was sent with numbers below `next` went to an address that the peer has left. It is lost,
+    /// which is no sign of congestion.
+    pub(crate) fn on_left_address(&mut self, now: Instant, next: u64, fates: &mut Fates<'_>) {
+        let Some(last) = next.checked_sub(1) else { return };
+        let counters = &mut self.counters;
+        let each = |packet: &Packet, _| {
+            counters.lost_packets += 1;
+            counters.lost_bytes += u64::from(packet.bytes);
+        };
+        self.sent.declare_lost(now, last, |_| Verdict::Lost, fates, each);
+        // The next acknowledgement tells when others are.
+        self.loss_time = None;
     }
 
     /// Nothing more was there to send, though more could have been in flight.

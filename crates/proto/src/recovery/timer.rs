@@ -58,9 +58,11 @@ impl Recovery {
             .min(self.max_probe_timeout())
     }
 
+    /// Where doubling ends: at what the user set, but not before the answer to a probe can be here.
     /// A timer of no length would never stop firing.
     fn max_probe_timeout(&self) -> Duration {
-        self.config.max_probe_timeout.max(GRANULARITY)
+        let answer = self.rtt.first_sample_at.map_or(GRANULARITY, |_| 2 * self.rtt.smoothed);
+        self.config.max_probe_timeout.max(answer).max(GRANULARITY)
     }
 
     /// When [`on_timeout`](Self::on_timeout) is to be called.
@@ -102,7 +104,7 @@ impl Recovery {
         }
         self.probe.restart(now);
         self.counters.probe_timeouts += 1;
-        self.ecn.on_probe_timeout(self.probe.count);
+        self.ecn.on_probe_timeout(self.next);
         TimeoutOutcome::Probe { count: self.probe.count }
     }
 

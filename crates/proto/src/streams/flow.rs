@@ -12,6 +12,9 @@ const ROUND_TRIPS: u32 = 8;
 /// The part of a window whose consumption is measured at once: so a window grows before a sender
 /// that doubles its rate each round trip has used it up.
 const PARTS: u64 = 4;
+/// What comes faster than a part in a round trip is the start of a sender whose next round trip may
+/// bring four times as much, and lose some of it: its window grows by so much more.
+const START: u32 = 4;
 
 /// When and with what windows may grow.
 #[derive(Debug)]
@@ -118,10 +121,11 @@ impl Window {
 }
 
 /// What is consumed in [`ROUND_TRIPS`] if it is `used` in `elapsed`, or in one round trip where that
-/// is longer: what comes at once says nothing of a shorter time.
+/// is longer: what comes at once says nothing of a shorter time, but that it is a [start](START).
 fn per_round_trips(used: u64, elapsed: Duration, rtt: Duration) -> u64 {
     let (rtt, elapsed) = (rtt.as_nanos().max(1), elapsed.as_nanos());
-    let wanted = u128::from(used) * u128::from(ROUND_TRIPS) * rtt / elapsed.max(rtt);
+    let round_trips = if elapsed < rtt { START * ROUND_TRIPS } else { ROUND_TRIPS };
+    let wanted = u128::from(used) * u128::from(round_trips) * rtt / elapsed.max(rtt);
     u64::try_from(wanted).unwrap_or(u64::MAX)
 }
 

@@ -90,6 +90,25 @@ fn only_capable_packets_are_marked() {
 }
 
 #[test]
+fn codepoints_are_kept_cleared_or_the_end_of_a_packet() {
+    let all = [Some(Ecn::Ect0), None, Some(Ecn::Ce)];
+    for (ecn, expected) in [
+        (EcnHandling::Kept, &all[..]),
+        (EcnHandling::Bleached, &[None; 3][..]),
+        (EcnHandling::Dropped, &[None][..]),
+    ] {
+        let mut link = link(LinkConfig { ecn, ..LinkConfig::default() });
+        let mut arrived = Vec::new();
+        for ecn in all {
+            link.offer(at(0), &mut [0; 100], ecn, |delivery| arrived.push(delivery.ecn));
+        }
+        assert_eq!(arrived, expected, "{ecn:?}");
+        assert_eq!(link.stats().dropped_ecn, 3 - expected.len() as u64);
+        assert_eq!(link.stats().dropped(), link.stats().dropped_ecn);
+    }
+}
+
+#[test]
 fn scripted_faults_are_exact() {
     let mut link = link(LinkConfig::delay(MS));
     link.set_script(vec![

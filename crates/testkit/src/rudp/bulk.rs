@@ -7,7 +7,7 @@ use core::time::Duration;
 use rudp_base::Instant;
 use rudp_proto::config::{Config, Congestion, EndpointConfig, MIN_PACKET_SIZE};
 use rudp_proto::{Handle, Stats, Target};
-use rudp_sim::{LinkConfig, LinkId, LinkStats, Runner, World};
+use rudp_sim::{Link, LinkConfig, LinkId, LinkStats, Runner, World};
 
 use super::actor::{Actor, Plan};
 use super::content::End;
@@ -24,6 +24,7 @@ struct Flow {
     client: NodeOf,
     session: Handle,
     server: NodeOf,
+    back: LinkId,
 }
 
 /// Flows from clients to servers of their own, through one link. The ways back are apart.
@@ -91,7 +92,7 @@ impl Bulk {
             let target = Target { server_key, ..Target::default() };
             endpoint.connect(now, address, target).expect("settings in range")
         });
-        self.flows.push(Flow { client, session, server });
+        self.flows.push(Flow { client, session, server, back });
         number
     }
 
@@ -127,9 +128,59 @@ impl Bulk {
         *self.world.link(self.bottleneck).stats()
     }
 
+    /// What the way back of flow `number` has counted.
+    pub fn back_stats(&self, number: usize) -> LinkStats {
+        *self.world.link(self.flows[number].back).stats()
+    }
+
     /// Changes the bottleneck.
     pub fn link_mut(&mut self) -> &mut LinkConfig {
         self.world.link_mut(self.bottleneck).config_mut()
+    }
+
+    /// Changes the way back of flow `number`.
+    pub fn back_mut(&mut self, number: usize) -> &mut LinkConfig {
+        self.world.link_mut(self.flows[number].back).config_mut()
+    }
+
+    /// Makes both ways of all flows take `rtt` together, half of it each, from now on.
+    pub fn set_rtt(&mut self, rtt: Duration) {
+        self.each_link(|link| link.config_mut().delay = rtt / 2);
+    }
+
+    /// Cuts both ways of all flows, or heals them. What is on its way arrives.
+    pub fn set_cut(&mut self, is_cut: bool) {
+        self.each_link(|link| link.set_partitioned(is_cut));
+    }
+
+    fn each_link(&mut self, mut change: impl FnMut(&mut Link)) {
+        change(self.world.link_mut(self.bottleneck));
+        for flow in &self.flows {
+            change(self.world.link_mut(flow.back));
+        }
+    }
+
+    /// The longest time in the next `time` in which the reader of flow 0 got nothing, to `step`.
+    pub fn longest_pause(&mut self, time: Duration, step: Duration) -> Duration {
+        let (mut longest, mut pause, mut before) =
+            (Duration::ZERO, Duration::ZERO, self.received(0));
+        let end = self.world.now() + time;
+        while self.world.now() < end {
+            self.run_for(step);
+            let received = self.received(0);
+            pause = if received > before { Duration::ZERO } else { pause + step };
+            longest = longest.max(pause);
+            before = received;
+        }
+        longest
+    }
+
+    /// Bits per second that the reader of flow 0 gets in the next `time`.
+    #[expect(clippy::cast_precision_loss, reason = "numbers of bytes that a simulation reaches")]
+    pub fn rate(&mut self, time: Duration) -> f64 {
+        let before = self.received(0);
+        self.run_for(time);
+        (self.received(0) - before) as f64 * 8.0 / time.as_secs_f64()
     }
 
     /// Bytes of all readers since the beginning, as a part of what the bottleneck could have carried

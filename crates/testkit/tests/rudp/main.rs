@@ -7,18 +7,26 @@
     reason = "numbers that are drawn here are small, and a scenario that cannot go on has failed"
 )]
 
+mod asymmetric;
 mod bbr;
 mod closing;
 mod crash;
+mod delay_changes;
 mod delivered;
+mod disorder;
+mod ecn;
+mod figures;
 mod handshake;
 mod hostile;
 mod impairments;
 mod keys;
 mod limits;
+mod long_start;
 mod many;
 mod messages;
+mod moves;
 mod oracle;
+mod outages;
 mod overtaken;
 mod packet_size;
 mod races;
@@ -28,7 +36,9 @@ mod receipts;
 mod record;
 mod resets;
 mod roaming;
+mod short_queues;
 mod silence;
+mod size_black_holes;
 mod sizes;
 mod transfer;
 mod windows;

@@ -44,19 +44,28 @@ impl Bbr {
     /// After the model and the state (draft-ietf-ccwg-bbr, 5.2.3, `UpdateControlParameters`).
     pub(super) fn update_control(&mut self, sample: &AckSample) {
         self.update_window(sample);
-        if self.state == State::Startup && self.window < FEW_PACKETS * self.max_datagram_size {
-            let rate = self.startup_rate(sample.smoothed_rtt);
-            self.pacing_rate = Some(rate.max(self.pacing_rate.unwrap_or(0)));
+        if self.state == State::Startup && !self.pipe.was_full() {
+            if self.train.take_end() {
+                // It has left faster than the bandwidth.
+                self.pacing_rate = None;
+            }
+            if let Some(rate) = self.startup_rate(sample) {
+                self.pacing_rate = Some(rate.max(self.pacing_rate.unwrap_or(0)));
+            }
         }
         self.pace(self.state.pacing_percent());
     }
 
-    /// The rate that the window allows (draft-ietf-ccwg-bbr, 5.6.2, for the initial window).
-    fn startup_rate(&self, rtt: Duration) -> u64 {
-        let nanos = rtt.as_nanos().max(1_000_000);
+    /// The rate by the window (draft-ietf-ccwg-bbr, 5.6.2, for the initial one), while that says more
+    /// than the bandwidth.
+    fn startup_rate(&self, sample: &AckSample) -> Option<u64> {
+        let nanos = sample.smoothed_rtt.as_nanos().max(1_000_000);
         let rate = u128::from(self.window) * 1_000_000_000 / nanos;
         let rate = u64::try_from(rate).unwrap_or(MAXIMUM);
-        percent(rate, State::Startup.pacing_percent()).clamp(1, MAXIMUM)
+        let is_small = self.window < FEW_PACKETS * self.max_datagram_size;
+        let own = is_small.then(|| State::Startup.pacing_percent());
+        let gain = self.train.gain(self.window, self.max_datagram_size).or(own)?;
+        Some(percent(rate, gain).clamp(1, MAXIMUM))
     }
 
     /// Sets the rate to `gain` percent of the bandwidth (draft-ietf-ccwg-bbr, 5.6.2). Until the pipe
@@ -111,13 +120,18 @@ impl Bbr {
     /// draft-ietf-ccwg-bbr, 5.6.4.6 and 5.6.4.7.
     fn update_window(&mut self, sample: &AckSample) {
         let wanted = percent(self.bdp(self.bw), self.state.window_percent());
-        let most = self.with_budget(wanted.saturating_add(self.extra_acked.get()));
+        // Before the rate is known, what comes faster is no lump but the rate.
+        let lumps = if self.pipe.was_full() { self.extra_acked.get() } else { 0 };
+        let most = self.with_budget(wanted.saturating_add(lumps));
         let grown = self.window.saturating_add(sample.bytes);
         let initial = INITIAL_PACKETS * self.max_datagram_size;
         if self.pipe.was_full() {
             self.window = grown.min(most);
         } else if self.window < most || sample.delivery.delivered < initial {
             self.window = grown;
+        }
+        if self.state == State::Startup && !self.pipe.was_full() {
+            self.window = self.window.max(self.train.window(sample.min_rtt));
         }
         let longterm = match self.state {
             State::Startup | State::Drain => MAXIMUM,

@@ -5,6 +5,8 @@
 const GROWTH_PERCENT: u64 = 125;
 /// Rounds without growth that show a full pipe (draft-ietf-ccwg-bbr, 5.3.1.2).
 const ROUNDS: u32 = 3;
+/// The same where a queue was seen as well.
+const ROUNDS_WITH_QUEUE: u32 = 2;
 
 /// The search for a plateau in the delivery rate.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,8 +25,9 @@ impl FullPipe {
         *self = Self { baseline, rounds: 0, is_full: false, ..*self };
     }
 
-    /// The end of a round that the program did not limit, with its newest rate.
-    pub(super) fn on_round(&mut self, rate: u64) {
+    /// The end of a round that the program did not limit, with its newest rate, and whether a queue
+    /// was seen since the start.
+    pub(super) fn on_round(&mut self, rate: u64, has_queue: bool) {
         if self.is_full {
             return;
         }
@@ -32,7 +35,7 @@ impl FullPipe {
             return self.restart(rate);
         }
         self.rounds += 1;
-        if self.rounds >= ROUNDS {
+        if self.rounds >= if has_queue { ROUNDS_WITH_QUEUE } else { ROUNDS } {
             self.is_full = true;
             self.was_full = true;
         }
@@ -71,7 +74,7 @@ mod tests {
         for (rates, is_full) in table {
             let mut pipe = FullPipe::default();
             for &rate in rates {
-                pipe.on_round(rate);
+                pipe.on_round(rate, false);
             }
             assert_eq!(pipe.is_full(), is_full, "{rates:?}");
             assert_eq!(pipe.was_full(), is_full, "{rates:?}");
@@ -82,12 +85,12 @@ mod tests {
     fn another_search_forgets_all_but_that_it_was_full() {
         let mut pipe = FullPipe::default();
         for _ in 0..4 {
-            pipe.on_round(100);
+            pipe.on_round(100, false);
         }
         pipe.restart(100);
         assert!(!pipe.is_full() && pipe.was_full());
         for _ in 0..3 {
-            pipe.on_round(100);
+            pipe.on_round(100, false);
         }
         assert!(pipe.is_full());
     }

@@ -18,6 +18,7 @@ mod rounds;
 mod startup;
 #[cfg(test)]
 mod tests;
+mod train;
 mod undo;
 
 use core::time::Duration;
@@ -34,6 +35,7 @@ use min_rtt::MinRtt;
 use probe_bw::Cycle;
 use probe_rtt::ProbeRtt;
 use rounds::Rounds;
+use train::Train;
 use undo::Undo;
 
 /// Packets that may be in flight whatever the model says (draft-ietf-ccwg-bbr, 2.8, `MinPipeCwnd`).
@@ -82,6 +84,7 @@ pub struct Bbr {
     min_rtt: MinRtt,
     extra_acked: ExtraAcked,
     pipe: FullPipe,
+    train: Train,
     loss: Loss,
     bounds: Bounds,
     latest: Latest,
@@ -124,6 +127,7 @@ impl Bbr {
             min_rtt: MinRtt::default(),
             extra_acked: ExtraAcked::default(),
             pipe: FullPipe::default(),
+            train: Train::default(),
             loss: Loss::new(max_datagram_size),
             bounds: Bounds::new(),
             latest: Latest::default(),
@@ -159,6 +163,9 @@ impl Bbr {
         }
         if self.rounds.is_start() {
             self.end_round(is_limited);
+            self.train.begin(sample, self.window);
+        } else if self.state == State::Startup {
+            self.train.on_ack(sample, self.max_datagram_size);
         }
         let lumps = (self.rounds.count(), self.pipe.was_full());
         let expected = (self.bw, self.window);
@@ -175,9 +182,13 @@ impl Bbr {
             self.bounds.cut(self.max_bw.get(), self.window, self.latest);
         }
         if !is_limited && self.latest.rate > 0 {
-            self.pipe.on_round(self.latest.rate);
+            let has_queue = self.state == State::Startup && self.train.is_over();
+            self.pipe.on_round(self.latest.rate, has_queue);
         }
         if self.state == State::Startup {
+            if round.is_congested {
+                self.train.on_congestion();
+            }
             self.check_startup_loss(round);
         }
     }
