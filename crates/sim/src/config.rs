@@ -123,6 +123,28 @@ impl LinkConfig {
         let bytes = |rate: u64| (factor * rate as f64 / 8.0 * rtt.as_secs_f64()).round() as usize;
         Self { queue_bytes: self.rate.map(bytes), ..self }
     }
+
+    /// The same link with bursts of loss in place of independent loss: a part `loss` of all packets,
+    /// from 0 to less than 1, in bursts of `length` packets on average, at least 1.
+    #[must_use]
+    pub fn bursts(self, loss: f64, length: f64) -> Self {
+        let leave = 1.0 / length;
+        // The part of the time in the bad state is enter / (enter + leave).
+        let enter = (leave * loss / (1.0 - loss)).min(1.0);
+        let burst_loss = Some(BurstLoss { enter, leave, good_loss: 0.0, bad_loss: 1.0 });
+        Self { loss: 0.0, burst_loss, ..self }
+    }
+
+    /// The probability that a packet that has left the queue does not arrive as it was sent: that
+    /// it is lost, alone or in a burst, or damaged.
+    pub fn mean_loss(&self) -> f64 {
+        let bursts = self.burst_loss.map_or(0.0, |burst| {
+            let changes = burst.enter + burst.leave;
+            let bad = if changes > 0.0 { burst.enter / changes } else { 0.0 };
+            bad * burst.bad_loss + (1.0 - bad) * burst.good_loss
+        });
+        1.0 - (1.0 - self.loss) * (1.0 - bursts) * (1.0 - self.corrupt)
+    }
 }
 
 /// What a link does to packets with ECT(0), ECT(1) or CE.
@@ -161,4 +183,22 @@ pub enum Corruption {
         /// The longest run in bytes, at least 1.
         longest: usize,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_kinds_of_loss_add_up() {
+        let near = |config: &LinkConfig, loss: f64| (config.mean_loss() - loss).abs() < 1e-9;
+        let link = LinkConfig::default();
+        assert!(near(&link, 0.0));
+        assert!(near(&LinkConfig { loss: 0.1, corrupt: 0.5, ..link.clone() }, 0.55));
+        for (loss, length) in [(0.01, 1.0), (0.05, 4.0), (0.4, 20.0)] {
+            let bursts = link.clone().bursts(loss, length);
+            assert!(near(&bursts, loss), "{loss} {length}");
+            assert!(near(&LinkConfig { loss: 0.5, ..bursts }, 0.5 + loss / 2.0));
+        }
+    }
 }

@@ -7,7 +7,7 @@
 //! an ideal [`Runner`]; a rough one does what a driver on a busy computer may do.
 //!
 //! No OS clock, thread, socket or randomness is used here. A [`Link`] works without a world, too,
-//! for whoever has real packets and a real clock.
+//! for whoever has real packets and a real clock, and a [`Transit`] keeps such packets meanwhile.
 //!
 //! # Example
 //!
@@ -81,6 +81,7 @@ mod script;
 mod seed;
 mod stats;
 mod trace;
+mod transit;
 mod world;
 
 pub use config::{BurstLoss, Corruption, EcnHandling, IPV4_UDP_OVERHEAD, LinkConfig};
@@ -94,4 +95,5 @@ pub use script::{Action, Fault, Script};
 pub use seed::{SEED_VARIABLE, SEEDS_VARIABLE, seeds};
 pub use stats::{DropCause, LinkStats};
 pub use trace::{Record, Tap, Trace, What};
+pub use transit::{Arrival, Transit, Way};
 pub use world::World;

@@ -3,50 +3,32 @@
 
 use core::convert::Infallible;
 use core::net::SocketAddr;
-use std::collections::BTreeMap;
 
-use rudp_base::{Datagrams, Ecn, Instant, Machine, Seed, Transmit};
+use rudp_base::{Datagrams, Instant, Machine, Seed, Transmit};
 
-use crate::{Link, LinkConfig};
+use crate::{Link, LinkConfig, Transit, Way};
 
-/// Packets under way at the same time; more are lost, as in any router.
-const MAX_PACKETS: usize = 16_384;
+/// Bytes of packets under way at the same time; more are lost, as in any router.
+const MEMORY: usize = 64 << 20;
 
 /// Carries datagrams between one client, whoever sent last, and a server, through a link each way.
 #[derive(Debug)]
 pub struct Relay {
     server: SocketAddr,
     client: Option<SocketAddr>,
-    up: Link,
-    down: Link,
-    /// By time of arrival; the number breaks ties in order of sending.
-    under_way: BTreeMap<(Instant, u64), Packet>,
-    next: u64,
-}
-
-#[derive(Debug)]
-struct Packet {
-    to: SocketAddr,
-    ecn: Option<Ecn>,
-    bytes: Vec<u8>,
+    /// With whom each packet goes to.
+    transit: Transit<SocketAddr>,
 }
 
 impl Relay {
     /// A relay to `server`, with the link towards it and the link back.
     pub fn new(server: SocketAddr, up: LinkConfig, down: LinkConfig, seed: &Seed) -> Self {
-        Self {
-            server,
-            client: None,
-            up: Link::new(up, &seed.fork("up")),
-            down: Link::new(down, &seed.fork("down")),
-            under_way: BTreeMap::new(),
-            next: 0,
-        }
+        Self { server, client: None, transit: Transit::new(up, down, MEMORY, seed) }
     }
 
     /// The link to the server, and the one back.
     pub fn links(&self) -> (&Link, &Link) {
-        (&self.up, &self.down)
+        (self.transit.link(Way::Up), self.transit.link(Way::Down))
     }
 }
 
@@ -59,17 +41,10 @@ impl Machine for Relay {
             self.client = Some(datagrams.remote);
         }
         let Some(client) = self.client else { return };
-        let (link, to) =
-            if from_server { (&mut self.down, client) } else { (&mut self.up, self.server) };
+        let (way, to) = if from_server { (Way::Down, client) } else { (Way::Up, self.server) };
         let ecn = datagrams.ecn;
         for datagram in datagrams.iter_mut() {
-            link.offer(now, datagram, ecn, |delivery| {
-                if self.under_way.len() < MAX_PACKETS {
-                    let packet = Packet { to, ecn: delivery.ecn, bytes: delivery.bytes.to_vec() };
-                    self.under_way.insert((delivery.at, self.next), packet);
-                    self.next += 1;
-                }
-            });
+            self.transit.offer(now, way, to, datagram, ecn);
         }
     }
 
@@ -78,14 +53,14 @@ impl Machine for Relay {
     }
 
     fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
-        let first = self.under_way.first_entry().filter(|entry| entry.key().0 <= now)?;
-        let Packet { to, ecn, bytes } = first.remove();
-        buffer[..bytes.len()].copy_from_slice(&bytes);
-        Some(Transmit { ecn, ..Transmit::single(to, bytes.len()) })
+        let arrival = self.transit.take(now)?;
+        let len = arrival.bytes.len();
+        buffer[..len].copy_from_slice(arrival.bytes);
+        Some(Transmit { ecn: arrival.ecn, ..Transmit::single(*arrival.note, len) })
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.under_way.first_key_value().map(|((at, _), _)| *at)
+        self.transit.next_arrival()
     }
 
     fn poll_event(&mut self) -> Option<Infallible> {
@@ -116,16 +91,5 @@ mod tests {
             assert_eq!(buffer[..4], text);
         }
         assert_eq!(relay.poll_timeout(), None);
-    }
-
-    #[test]
-    fn a_flood_is_bounded() {
-        let server = "10.0.0.1:1".parse().unwrap();
-        let slow = LinkConfig::delay(Duration::from_secs(1));
-        let mut relay = Relay::new(server, slow.clone(), slow, &Seed::from_u64(1));
-        for _ in 0..MAX_PACKETS + 10 {
-            relay.handle(Instant::ZERO, Datagrams::single("10.0.0.2:2".parse().unwrap(), &mut [0]));
-        }
-        assert_eq!(relay.under_way.len(), MAX_PACKETS);
     }
 }

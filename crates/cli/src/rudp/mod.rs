@@ -1,4 +1,4 @@
-//! The program `rudp`: serves, gets and lists files, pipes, measures, and keeps keys.
+//! The program `rudp`: serves, gets and lists files, pipes, measures, simulates, and keeps keys.
 //! This module reads the command line and calls the command; each command has a file.
 
 mod args;
@@ -10,11 +10,15 @@ mod get;
 mod key;
 mod keys;
 mod known;
+mod link;
 mod ls;
+mod path;
 mod pipe;
 mod say;
 mod serve;
 mod settings;
+mod sim;
+mod spread;
 mod url;
 
 use std::ffi::OsString;
@@ -63,6 +67,8 @@ fn run(command: Command, say: Say) -> Result<(), Failure> {
         Command::Key(command) => key::run(&command, say),
         Command::Bench(command) => bench::run(&command),
         Command::Demo(args) => demo::run(&args, say),
+        Command::Sim(args) => sim::run(&args, say),
+        Command::Link(args) => link::run(&args, say),
         Command::Completions { shell } => pages::completions(Args::command(), shell),
         Command::Man { out } => pages::man(Args::command(), out.as_deref()),
     }

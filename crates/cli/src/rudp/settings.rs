@@ -9,7 +9,7 @@ use rudp::{Builder, Config, Congestion, Endpoint, Key, Secret};
 
 use super::keys;
 use crate::exit::{Exit, Failure, OrExit};
-use crate::values::{duration, moment};
+use crate::values::{duration, moment, rate};
 
 /// A whole set of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -20,6 +20,26 @@ pub(crate) enum Profile {
     Bulk,
     /// Small data that must not be late
     Realtime,
+}
+
+impl Profile {
+    /// Its settings.
+    pub(crate) fn config(self) -> Config {
+        match self {
+            Self::Balanced => Config::default(),
+            Self::Bulk => Config::bulk(),
+            Self::Realtime => Config::realtime(),
+        }
+    }
+
+    /// What it is called.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Balanced => "balanced",
+            Self::Bulk => "bulk",
+            Self::Realtime => "realtime",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -76,11 +96,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// The settings of sessions, those of the profile `usual` where nothing is said.
     pub(crate) fn config(&self, usual: Profile) -> Result<Config, Failure> {
-        let mut config = match self.profile.unwrap_or(usual) {
-            Profile::Balanced => Config::default(),
-            Profile::Bulk => Config::bulk(),
-            Profile::Realtime => Config::realtime(),
-        };
+        let mut config = self.profile.unwrap_or(usual).config();
         if let Some(timeout) = self.timeout {
             config.handshake_timeout = timeout;
         }
@@ -149,16 +165,16 @@ impl Settings {
 }
 
 /// A way to decide how fast to send.
-fn congestion(text: &str) -> Result<Congestion, String> {
+pub(crate) fn congestion(text: &str) -> Result<Congestion, String> {
     match text {
         "bbr" => return Ok(Congestion::Bbr),
         "cubic" => return Ok(Congestion::Cubic),
         _ => {}
     }
-    let mbit = text.strip_suffix("mbit").and_then(|number| number.parse::<u32>().ok());
-    match mbit.filter(|mbit| *mbit > 0) {
-        Some(mbit) => Ok(Congestion::Fixed(u64::from(mbit) * 1_000_000 / 8)),
-        None => Err("must be bbr, cubic, or a rate such as 100mbit".into()),
+    match rate(text) {
+        // The least that a session takes is 1,000 bytes per second.
+        Ok(rate) if rate >= 8_000 => Ok(Congestion::Fixed(rate / 8)),
+        _ => Err("must be bbr, cubic, or a rate such as 100mbit".into()),
     }
 }
 

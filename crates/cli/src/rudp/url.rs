@@ -94,6 +94,17 @@ pub(crate) fn listen(text: &str) -> Result<String, String> {
     Ok(format!("{host}:{port}"))
 }
 
+/// HOST:PORT, both of which have to be said.
+pub(crate) fn server(text: &str) -> Result<String, String> {
+    let port = text.rsplit_once(':').map_or("", |(_, port)| port);
+    let has_port = !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit());
+    // An address of IPv6 without brackets may end in digits as well.
+    if !has_port || text.starts_with(':') || text.parse::<IpAddr>().is_ok() {
+        return Err("must be HOST:PORT".into());
+    }
+    address(text)
+}
+
 /// A name with everything that URLs, shells and terminals would take for something else encoded
 /// (RFC 3986, section 2.1).
 pub(crate) fn encode(name: &str) -> String {
@@ -205,6 +216,15 @@ mod tests {
         assert_eq!(listen("127.0.0.1:1").unwrap(), "127.0.0.1:1");
         for wrong in ["", "host", "host:x", "host:"] {
             assert!(listen(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_server_has_a_host_and_a_port() {
+        assert_eq!(server("Host:1"), Ok("host:1".into()));
+        assert_eq!(server("[::1]:9"), Ok("[::1]:9".into()));
+        for wrong in ["", "host", ":1", "host:", "host:0", "host:65536", "::1", "[::1]", "a b:1"] {
+            assert!(server(wrong).is_err(), "{wrong}");
         }
     }
 }

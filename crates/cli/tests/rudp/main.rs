@@ -14,6 +14,7 @@ mod files;
 mod interrupted;
 mod keys;
 mod known;
+mod link;
 mod local;
 mod pipe;
 #[path = "../common/process.rs"]
@@ -23,5 +24,6 @@ mod profiles;
 mod relay;
 mod said;
 mod serving;
+mod sim;
 mod support;
 mod usage;

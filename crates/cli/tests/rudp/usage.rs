@@ -95,7 +95,7 @@ fn a_page_of_the_manual_is_written_for_each_command() {
     std::fs::create_dir(&pages).expect("a directory");
     place.run(&["man", "--out", text(&pages)], 0);
     let names = crate::disk::names(&pages);
-    for name in ["rudp.1", "rudp-get.1", "rudp-serve.1"] {
+    for name in ["rudp.1", "rudp-get.1", "rudp-link.1", "rudp-serve.1", "rudp-sim.1"] {
         assert!(names.iter().any(|page| page == name), "{names:?}");
     }
 }
