@@ -4,12 +4,30 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+/// The most shards that an endpoint may have.
+const MOST_SHARDS: usize = 64;
+
 /// A number above zero.
 pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("must be at least 1".into()),
         Ok(number) => Ok(number),
         Err(error) => Err(format!("{error}")),
+    }
+}
+
+/// On how many threads a server runs: a number from 1 to 64, or one for each core.
+pub(crate) fn shards(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=MOST_SHARDS) => Ok(number),
+        Err(_) if text != "auto" => {
+            Err(format!("must be a number from 1 to {MOST_SHARDS}, or auto"))
+        }
+        Ok(1..) => Err(format!("must be at most {MOST_SHARDS}")),
+        Ok(0) | Err(_) => {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            Ok(cores.min(MOST_SHARDS))
+        }
     }
 }
 
@@ -113,6 +131,17 @@ fn seconds(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shards_are_a_number_or_as_many_as_there_are_cores() {
+        assert_eq!((shards("1"), shards("64")), (Ok(1), Ok(64)));
+        let all = shards("auto").unwrap();
+        assert!((1..=64).contains(&all) && shards("0") == Ok(all));
+        for wrong in ["65", "-1", "many", "", "1.5"] {
+            let error = shards(wrong).unwrap_err();
+            assert!(error.contains("64"), "{wrong}: {error}");
+        }
+    }
 
     #[test]
     fn durations_need_a_unit() {

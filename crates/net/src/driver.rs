@@ -5,13 +5,15 @@ use std::any::Any;
 use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::{fmt, io};
 
 use rudp_base::{Application, Instant, Machine};
 
 use crate::clock::Clock;
+use crate::group::SocketGroup;
+use crate::handover::Member;
 use crate::shared::Shared;
 use crate::socket::Socket;
 use crate::stats::Stats;
@@ -100,8 +102,42 @@ where
         socket: Socket,
         options: DriverOptions,
     ) -> io::Result<Self> {
+        Self::spawn_member(machine, application, Member::alone(socket)?, options)
+    }
+
+    /// Starts one driver for each socket of a group, in their order, with a machine and an
+    /// application of its own.
+    ///
+    /// They run apart. Datagrams that come to another socket than the one they belong to are handed
+    /// to that one's driver, over a queue of at most 1 MiB, beyond which they are dropped. The
+    /// sockets are closed together, when the last of the drivers has gone.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there are not as many parts as sockets, and
+    /// as [`spawn`](Self::spawn).
+    pub fn spawn_group(
+        group: SocketGroup,
+        parts: Vec<(M, A, DriverOptions)>,
+    ) -> io::Result<Vec<Self>> {
+        if parts.len() != group.len() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let members = Member::all(group)?.into_iter().zip(parts);
+        let spawn = |(member, (machine, application, options))| {
+            Self::spawn_member(machine, application, member, options)
+        };
+        members.map(spawn).collect()
+    }
+
+    fn spawn_member(
+        machine: M,
+        application: A,
+        member: Member,
+        options: DriverOptions,
+    ) -> io::Result<Self> {
         let DriverOptions { name, clock, on_end } = options;
-        let shared = Arc::new(Shared::new(machine, application, socket, clock)?);
+        let shared = Arc::new(Shared::new(machine, application, member, clock)?);
         let own = Arc::clone(&shared);
         let handle = thread::Builder::new().name(name).spawn(move || run_to_end(&own, on_end))?;
         let id = handle.thread().id();
@@ -216,8 +252,35 @@ impl<M: Machine, A: Application<M>> Driver<M, A> {
         Arc::into_inner(thread.shared.take()?)?.into_parts()
     }
 
+    /// A handle that does not keep the driver running.
+    pub fn downgrade(&self) -> WeakDriver<M, A> {
+        WeakDriver { shared: self.thread.shared.as_ref().map_or_else(Weak::new, Arc::downgrade) }
+    }
+
     fn shared(&self) -> &Shared<M, A> {
         self.thread.shared.as_ref().expect("the parts are taken out of the last handle only")
+    }
+}
+
+/// A handle that does not keep its driver running, for drivers that know each other.
+pub struct WeakDriver<M, A> {
+    shared: Weak<Shared<M, A>>,
+}
+
+impl<M, A> Clone for WeakDriver<M, A> {
+    fn clone(&self) -> Self {
+        Self { shared: Weak::clone(&self.shared) }
+    }
+}
+
+impl<M: Machine, A: Application<M>> WeakDriver<M, A> {
+    /// Leaves a call to the driver's thread, which is woken for it, or to whoever calls the driver
+    /// before. It is never made here: so this may be used in calls from any driver, and waits for
+    /// nothing.
+    ///
+    /// Says whether the call was left: not if the driver has gone, or 64 calls wait already.
+    pub fn leave(&self, call: impl FnOnce(Instant, &mut M, &mut A) + Send + 'static) -> bool {
+        self.shared.upgrade().is_some_and(|shared| shared.leave(call))
     }
 }
 

@@ -6,6 +6,9 @@
 //! [`Driver::with`], whose datagrams leave from the calling thread at once. Nothing here knows a
 //! protocol.
 //!
+//! Several drivers may share a port ([`SocketGroup`], [`Driver::spawn_group`]): each datagram goes to
+//! the one that it belongs to, and they have nothing in common but that.
+//!
 //! ```
 //! use rudp_base::{Datagrams, Instant, Machine, Transmit};
 //! use rudp_net::{Driver, DriverOptions, Socket, SocketOptions};
@@ -60,6 +63,8 @@ mod clock;
 mod driver;
 mod engine;
 mod fault;
+mod group;
+mod handover;
 mod offload;
 mod outbox;
 mod posts;
@@ -77,7 +82,8 @@ mod wake;
 mod wakes;
 
 pub use clock::Clock;
-pub use driver::{Driver, DriverOptions, OnEnd};
+pub use driver::{Driver, DriverOptions, OnEnd, WeakDriver};
+pub use group::{SocketGroup, Steering};
 pub use receive::{BATCHES, ReceiveBuffers};
 pub use socket::{Socket, SocketOptions};
 pub use stats::{SendErrors, Stats};

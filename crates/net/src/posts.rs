@@ -25,6 +25,16 @@ impl<M, A> Posts<M, A> {
         self.lock().push(post);
     }
 
+    /// As [`push`](Self::push), unless `most` calls wait already. Says how many waited, if it was.
+    pub(crate) fn push_within(&self, most: usize, post: Post<M, A>) -> Option<usize> {
+        let mut queue = self.lock();
+        let waiting = queue.len();
+        (waiting < most).then(|| {
+            queue.push(post);
+            waiting
+        })
+    }
+
     /// Runs what is in the queue, in order.
     pub(crate) fn run(&self, now: Instant, machine: &mut M, application: &mut A) {
         // The queue is free while the calls run: they may post.

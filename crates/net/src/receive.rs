@@ -32,6 +32,8 @@ pub struct ReceiveBuffers {
     metas: [RecvMeta; BATCHES],
     /// How many of them hold a batch.
     filled: usize,
+    /// Which of those were diverted as a whole.
+    diverted: [bool; BATCHES],
     /// How many the last call was offered, and how many the next one will be.
     offered: usize,
     slots: usize,
@@ -52,6 +54,7 @@ impl ReceiveBuffers {
             data: vec![0; BATCHES * BATCH_BYTES].into_boxed_slice(),
             metas: [RecvMeta::default(); BATCHES],
             filled: 0,
+            diverted: [false; BATCHES],
             offered: FEW,
             slots: FEW,
         }
@@ -70,17 +73,46 @@ impl ReceiveBuffers {
     /// The batches received last, in order of arrival.
     pub fn batches(&mut self) -> impl Iterator<Item = Datagrams<'_>> {
         let chunks = self.data.chunks_exact_mut(BATCH_BYTES);
-        self.metas[..self.filled].iter().zip(chunks).map(|(meta, chunk)| Datagrams {
-            remote: address::plain(meta.addr),
-            local: meta.dst_ip.map(|ip| ip.to_canonical()),
-            ecn: meta.ecn.map(|ecn| match ecn {
-                EcnCodepoint::Ect0 => Ecn::Ect0,
-                EcnCodepoint::Ect1 => Ecn::Ect1,
-                EcnCodepoint::Ce => Ecn::Ce,
-            }),
-            stride: meta.stride,
-            data: &mut chunk[..meta.len],
-        })
+        let filled = self.metas[..self.filled].iter().zip(&self.diverted).zip(chunks);
+        filled
+            .filter(|((_, is_diverted), _)| !**is_diverted)
+            .map(|((meta, _), chunk)| datagrams(meta, &mut chunk[..meta.len]))
+    }
+
+    /// Takes out the datagrams that are not those of `own`, and gives them to `give` with the number
+    /// of their owner, in runs. What stays keeps its order.
+    pub(crate) fn divert(
+        &mut self,
+        own: usize,
+        owner: impl Fn(&[u8]) -> usize,
+        mut give: impl FnMut(usize, Datagrams<'_>),
+    ) {
+        let chunks = self.data.chunks_exact_mut(BATCH_BYTES);
+        let filled = self.metas[..self.filled].iter_mut().zip(&mut self.diverted).zip(chunks);
+        for ((meta, is_diverted), chunk) in filled {
+            let data = &mut chunk[..meta.len];
+            let stride = meta.stride.max(1);
+            if data.chunks(stride).all(|datagram| owner(datagram) == own) {
+                continue;
+            }
+            let (mut start, mut kept) = (0, 0);
+            while start < data.len() {
+                let mut run = data[start..].chunks(stride);
+                let to = run.next().map_or(own, &owner);
+                let others = run.take_while(|datagram| owner(datagram) == to);
+                let end = data.len().min(start + stride * (1 + others.count()));
+                if to == own {
+                    data.copy_within(start..end, kept);
+                    kept += end - start;
+                } else {
+                    give(to, datagrams(meta, &mut data[start..end]));
+                }
+                start = end;
+            }
+            meta.len = kept;
+            meta.stride = meta.stride.min(kept);
+            *is_diverted = kept == 0;
+        }
     }
 
     /// Replaces what is here by what `receive` puts in, and returns how many batches that are.
@@ -89,6 +121,7 @@ impl ReceiveBuffers {
         receive: impl FnOnce(&mut [IoSliceMut<'_>], &mut [RecvMeta]) -> io::Result<usize>,
     ) -> io::Result<usize> {
         self.filled = 0;
+        self.diverted = [false; BATCHES];
         let mut chunks = self.data.chunks_exact_mut(BATCH_BYTES);
         let mut slices: [IoSliceMut<'_>; BATCHES] =
             std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
@@ -97,6 +130,21 @@ impl ReceiveBuffers {
         let bytes = self.metas[..self.filled].iter().map(|meta| meta.len).sum();
         self.slots = next_slots(self.slots, self.filled, bytes);
         Ok(self.filled)
+    }
+}
+
+/// A batch, or a part of one, as a machine gets it.
+fn datagrams<'a>(meta: &RecvMeta, data: &'a mut [u8]) -> Datagrams<'a> {
+    Datagrams {
+        remote: address::plain(meta.addr),
+        local: meta.dst_ip.map(|ip| ip.to_canonical()),
+        ecn: meta.ecn.map(|ecn| match ecn {
+            EcnCodepoint::Ect0 => Ecn::Ect0,
+            EcnCodepoint::Ect1 => Ecn::Ect1,
+            EcnCodepoint::Ce => Ecn::Ce,
+        }),
+        stride: meta.stride.min(data.len()),
+        data,
     }
 }
 
@@ -126,6 +174,32 @@ mod tests {
         assert_eq!(large(BATCHES, 1), FEW);
         // In between, as many as make up one call's bytes.
         assert_eq!(next_slots(BATCHES, BATCHES, BATCHES * 16_384), 4 * FEW);
+    }
+
+    #[test]
+    fn what_is_others_is_taken_out_in_runs_and_what_stays_keeps_its_order() {
+        let mut buffers = ReceiveBuffers::new();
+        let received: [&[u8]; 4] = [b"a1b1b2a2a3c", b"a4a", b"b3b4", b""];
+        let fill = |slices: &mut [IoSliceMut<'_>], metas: &mut [RecvMeta]| {
+            for (batch, (slice, meta)) in received.iter().zip(slices.iter_mut().zip(metas)) {
+                slice[..batch.len()].copy_from_slice(batch);
+                (meta.len, meta.stride) = (batch.len(), 2.min(batch.len()));
+            }
+            Ok(received.len())
+        };
+        buffers.fill(fill).unwrap();
+        let mut given = Vec::new();
+        // An empty datagram, and one without a number, is nobody else's.
+        let owner = |datagram: &[u8]| datagram.first().map_or(0, |first| usize::from(first - b'a'));
+        buffers.divert(0, owner, |to, batch| given.push((to, batch.stride, batch.data.to_vec())));
+        let expected = |to, stride, data: &[u8]| (to, stride, data.to_vec());
+        assert_eq!(given, [expected(1, 2, b"b1b2"), expected(2, 1, b"c"), expected(1, 2, b"b3b4")]);
+        let kept: Vec<_> =
+            buffers.batches().map(|batch| (batch.stride, batch.data.to_vec())).collect();
+        let expected = |stride, data: &[u8]| (stride, data.to_vec());
+        assert_eq!(kept, [expected(2, b"a1a2a3"), expected(2, b"a4a"), expected(0, b"")]);
+        buffers.fill(fill).unwrap();
+        assert_eq!(buffers.batches().count(), 4);
     }
 
     #[test]

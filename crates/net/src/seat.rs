@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rudp_base::Instant;
 
+use crate::handover::Mail;
 use crate::receive::ReceiveBuffers;
 use crate::thread::Ready;
 
@@ -30,6 +31,8 @@ const MAX_DOUBLINGS: u32 = 2;
 #[derive(Default)]
 pub(crate) struct Place {
     pub(crate) buffers: ReceiveBuffers,
+    /// What siblings on the same port have handed over.
+    pub(crate) mail: Mail,
     pub(crate) ready: Ready,
 }
 

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread;
 
-use rudp_base::{Application, Instant, Machine};
+use rudp_base::{Application, Datagrams, Instant, Machine};
 
 use crate::clock::Clock;
 use crate::engine::{Engine, Wait};
+use crate::handover::Member;
 use crate::posts::Posts;
-use crate::receive::ReceiveBuffers;
 use crate::seat::Seat;
 use crate::socket::Socket;
 use crate::stats::Stats;
@@ -24,14 +24,19 @@ use crate::wakes::Wakes;
 /// than a thread takes to wake up, but not for ever, should it get no processor at all.
 const MAKE_WAY: u32 = 256;
 
+/// How many calls may wait for the lock before no more are left by those who have no need of them.
+const MOST_LEFT: usize = 64;
+
 const PANICKED: &str = "the driver's machine or application panicked in an earlier call";
 
 /// What the driver's thread and its handles have in common.
 pub(crate) struct Shared<M, A> {
     pub(crate) clock: Clock,
-    pub(crate) socket: Socket,
+    pub(crate) socket: Arc<Socket>,
     /// Wakes who waits at the socket.
-    pub(crate) waker: Waker,
+    pub(crate) waker: Arc<Waker>,
+    /// Who else has the port.
+    pub(crate) member: Member,
     pub(crate) seat: Seat,
     /// Wakes the thread when it stands aside.
     pub(crate) aside: Waker,
@@ -86,13 +91,14 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
     pub(crate) fn new(
         machine: M,
         application: A,
-        socket: Socket,
+        member: Member,
         clock: Clock,
     ) -> io::Result<Self> {
         Ok(Self {
             clock,
-            socket,
-            waker: Waker::new()?,
+            socket: member.socket(),
+            waker: member.waker(),
+            member,
             seat: Seat::new(),
             aside: Waker::new()?,
             stop: AtomicBool::new(false),
@@ -114,7 +120,11 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
     /// # Errors
     ///
     /// The socket is of no use any more, or somebody panicked while holding the lock.
-    pub(crate) fn turn(&self, buffers: &mut ReceiveBuffers, writable: bool) -> io::Result<Wait> {
+    pub(crate) fn turn<'a>(
+        &self,
+        received: impl Iterator<Item = Datagrams<'a>>,
+        writable: bool,
+    ) -> io::Result<Wait> {
         self.wanted.store(true, Ordering::Relaxed);
         let engine = self.engine.lock();
         self.wanted.store(false, Ordering::Relaxed);
@@ -122,7 +132,7 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
         let mut engine = Entered { engine, wakers: [&self.waker, &self.aside] };
         let now = self.clock.now();
         self.run_posts(now, &mut engine);
-        engine.handle(now, buffers.batches());
+        engine.handle(now, received);
         engine.check_drops(now, &self.socket);
         if writable {
             engine.on_writable();
@@ -178,6 +188,20 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
         self.serve_posts();
     }
 
+    /// Leaves a call for the thread's next turn, or for whoever takes the lock before; never makes it
+    /// in this thread. Says whether it was left: not if [`MOST_LEFT`] wait already.
+    pub(crate) fn leave(
+        &self,
+        call: impl FnOnce(Instant, &mut M, &mut A) + Send + 'static,
+    ) -> bool {
+        let waiting = self.posts.push_within(MOST_LEFT, Box::new(call));
+        if waiting == Some(0) {
+            self.waker.wake();
+        }
+        // Where others wait, whoever is to make their calls takes this one with them.
+        waiting.is_some()
+    }
+
     /// Runs calls that were left, until there are none or somebody else holds the lock or is the
     /// thread and wants it. To be called after leaving a call, and after each release of the lock.
     ///
@@ -200,9 +224,12 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
         let stats = self.engine.lock().unwrap_or_else(PoisonError::into_inner).stats;
         // Somebody may have left a call just now.
         self.serve_posts();
+        let (handed_over, handover_drops) = self.member.counts();
         Stats {
             wake_ups: self.wake_ups.load(Ordering::Relaxed),
             receive_errors: self.receive_errors.load(Ordering::Relaxed),
+            handed_over,
+            handover_drops,
             ..stats
         }
     }
@@ -268,7 +295,7 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use rudp_base::{Datagrams, Transmit};
+    use rudp_base::Transmit;
 
     use super::*;
     use crate::socket::SocketOptions;
@@ -303,7 +330,8 @@ pub(crate) mod tests {
     pub(crate) fn shared() -> Shared<Counter, impl Application<Counter>> {
         let options = SocketOptions::default();
         let socket = Socket::bind(([127, 0, 0, 1], 0).into(), &options).unwrap();
-        Shared::new(Counter::default(), ignore, socket, Clock::new()).unwrap()
+        let member = Member::alone(socket).unwrap();
+        Shared::new(Counter::default(), ignore, member, Clock::new()).unwrap()
     }
 
     #[test]
@@ -313,11 +341,23 @@ pub(crate) mod tests {
         shared.post(|_, machine, _| machine.0 += 1);
         shared.serve_posts();
         assert_eq!(shared.engine.lock().unwrap().machine.0, 0);
-        shared.turn(&mut ReceiveBuffers::new(), false).unwrap();
+        shared.turn(std::iter::empty(), false).unwrap();
         assert_eq!(shared.engine.lock().unwrap().machine.0, 1);
         assert!(!shared.wanted.load(Ordering::Relaxed));
         shared.post(|_, machine, _| machine.0 += 1);
         assert_eq!(shared.engine.lock().unwrap().machine.0, 2);
+    }
+
+    #[test]
+    fn a_call_that_is_left_waits_for_a_turn_and_not_too_many_do() {
+        let shared = shared();
+        let left = || shared.leave(|_, machine, _| machine.0 += 1);
+        assert_eq!((0..2 * MOST_LEFT).filter(|_| left()).count(), MOST_LEFT);
+        assert!(shared.waker.is_rung());
+        assert_eq!(shared.engine.lock().unwrap().machine.0, 0);
+        shared.turn(std::iter::empty(), false).unwrap();
+        assert_eq!(shared.engine.lock().unwrap().machine.0 as usize, MOST_LEFT);
+        assert!(left());
     }
 
     #[test]

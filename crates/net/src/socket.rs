@@ -15,6 +15,7 @@ use crate::receive::ReceiveBuffers;
 use crate::{address, fault, split};
 
 /// How to make a [`Socket`].
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the system's, by itself")]
 #[derive(Clone, Debug)]
 pub struct SocketOptions {
     /// Whether the system may fragment datagrams larger than the path takes. `false` sets the
@@ -29,10 +30,13 @@ pub struct SocketOptions {
     /// Whether the system may segment and merge batches (GSO and GRO). `false` is for measuring
     /// what they give.
     pub offload: bool,
+    /// Whether the system may give datagrams to the socket of a [group](crate::SocketGroup) that they
+    /// belong to. `false` is for testing and measuring what drivers do without.
+    pub steer: bool,
 }
 
 impl Default for SocketOptions {
-    /// Don't-fragment set, 4 MiB of buffer each way, an address of its own, offload.
+    /// Don't-fragment set, 4 MiB of buffer each way, an address of its own, offload, steering.
     fn default() -> Self {
         Self {
             fragment: false,
@@ -40,6 +44,7 @@ impl Default for SocketOptions {
             send_buffer: 4 << 20,
             reuse_port: false,
             offload: true,
+            steer: true,
         }
     }
 }
@@ -89,6 +94,11 @@ impl Socket {
     /// The address the socket is bound to, with the port the system chose.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// From now on other sockets may have the same address.
+    pub(crate) fn share_port(&self) -> io::Result<()> {
+        self.inner.set_reuse_port(true)
     }
 
     /// Receives as many batches as are there and have room in `buffers`, with one call to the

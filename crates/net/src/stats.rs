@@ -24,6 +24,11 @@ pub struct Stats {
     pub receive_errors: u64,
     /// Datagrams the system dropped because the receive buffer was full, as far as noticed.
     pub receive_drops: u64,
+    /// Datagrams that came to this socket of a [group](crate::SocketGroup), and were handed to the
+    /// sibling that they belong to, which counts them as received.
+    pub handed_over: u64,
+    /// Datagrams of a sibling that were dropped because too many waited for it.
+    pub handover_drops: u64,
     /// How often the driver's thread woke up.
     pub wake_ups: u64,
     /// How often sending had to wait because the socket or the system had no room.

@@ -1,8 +1,8 @@
-//! The two calls to the system, on Linux, that no safe interface offers.
+//! The calls to the system, on Linux, that no safe interface offers.
 //! Everything else goes through the socket crates.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// Sets the socket option `name` of protocol `level` to a number.
 #[expect(clippy::cast_possible_truncation, reason = "the size of an integer")]
@@ -22,6 +22,35 @@ pub(crate) fn set_option(
             name,
             (&raw const value).cast(),
             size_of_val(&value) as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Lets the system choose among the sockets that share the port of `socket`: by the number in the
+/// four bytes from `offset` of the datagram on, modulo `sockets`, in the order in which they were
+/// bound. Shorter datagrams go to the first.
+#[expect(clippy::cast_possible_truncation, reason = "codes of 16 bits, a few sockets, a size")]
+#[expect(unsafe_code, reason = "no safe interface attaches a program to sockets of one port")]
+pub(crate) fn steer(socket: &impl AsFd, offset: u16, sockets: usize) -> io::Result<()> {
+    let instruction = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
+    // The program sees the datagram from behind the header of UDP on, and a load beyond its end
+    // returns 0.
+    let mut program = [
+        instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset.into()),
+        instruction(libc::BPF_ALU | libc::BPF_MOD | libc::BPF_K, sockets as u32),
+        instruction(libc::BPF_RET | libc::BPF_A, 0),
+    ];
+    let program = libc::sock_fprog { len: program.len() as u16, filter: (&raw mut program).cast() };
+    // SAFETY: the descriptor is open as long as it is borrowed; the system copies the program, whose
+    // length is that of the array, before the call returns.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_REUSEPORT_CBPF,
+            (&raw const program).cast(),
+            size_of_val(&program) as libc::socklen_t,
         )
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }

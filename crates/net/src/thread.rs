@@ -99,13 +99,14 @@ pub(crate) fn act<M: Machine, A: Application<M>>(
     shared: &Shared<M, A>,
     place: &mut Place,
 ) -> io::Result<Pause> {
-    let Place { buffers, ready } = place;
+    let Place { buffers, mail, ready } = place;
     let Ready { readable, writable, received } = mem::take(ready);
     if !received {
         buffers.clear();
     }
     let has_failed = readable && !receive(shared, buffers)?;
-    let turn = shared.turn(buffers, writable);
+    shared.member.exchange(buffers, mail);
+    let turn = shared.turn(buffers.batches().chain(mail.batches()), writable);
     shared.serve_posts();
     Ok(Pause { wait: turn?, has_failed })
 }

@@ -38,6 +38,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::key::PublicKey;
 use crate::link::{Link, MAIN};
 use crate::receipt::{Claim, Until};
+use crate::shards::ShardStats;
 use crate::stream::StreamHandle;
 use crate::trust::Trust;
 
@@ -102,6 +103,11 @@ impl Endpoint {
     /// The address it is bound to, with the port that the system chose.
     pub fn local_addr(&self) -> SocketAddr {
         self.blocking.local_addr()
+    }
+
+    /// As [`rudp::Endpoint::shards`](crate::Endpoint::shards).
+    pub fn shards(&self) -> Vec<ShardStats> {
+        self.blocking.shards()
     }
 
     /// As [`rudp::Endpoint::public_key`](crate::Endpoint::public_key).

@@ -8,7 +8,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::host::Host;
+use crate::host::Shard;
 
 /// Wakes one thread.
 struct Parker {
@@ -49,17 +49,17 @@ pub(crate) fn on<T>(
     wait(patience, poll, |_, _| ())
 }
 
-/// As [`on`], for what is likely to come soon: the thread does the endpoint's work meanwhile.
+/// As [`on`], for what is likely to come soon: the thread does the shard's work meanwhile.
 ///
 /// # Errors
 /// As [`on`].
 pub(crate) fn at<T>(
-    host: &Host,
+    shard: &Shard,
     patience: Option<Duration>,
     poll: impl FnMut(&mut Context<'_>) -> Poll<Result<T>>,
 ) -> Result<T> {
-    host.glance();
-    wait(patience, poll, |patience, is_woken| host.attend(patience, is_woken))
+    shard.glance();
+    wait(patience, poll, |patience, is_woken| shard.attend(patience, is_woken))
 }
 
 fn wait<T>(

@@ -4,20 +4,22 @@
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rudp_crypto::{NoiseCrypto, PlainCrypto};
-use rudp_net::{Clock, Driver, DriverOptions, Socket, SocketOptions};
+use rudp_net::{SocketGroup, SocketOptions};
 use rudp_proto::config::{self, Config, EndpointConfig, RetryMode, Services};
 use rudp_proto::crypto::Crypto;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::keeper::Keeper;
 use crate::key::{Key, PublicKey, Secret};
-use crate::node::{Hub, Keeper, Node, let_go};
+use crate::lobby::Lobby;
 use crate::random;
-use crate::waits::Waits;
+use crate::shards::{self, Common};
 
 /// Which clients an endpoint takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,12 +59,15 @@ pub struct Builder {
     plain: bool,
     client_keys: ClientKeys,
     spin: Duration,
+    /// `None` is one.
+    shards: Option<usize>,
+    is_unsteered: bool,
     endpoint: EndpointConfig,
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, key, secret, plain, client_keys, spin, endpoint } = self;
+        let Self { address, key, secret, plain, client_keys, spin, shards, endpoint, .. } = self;
         f.debug_struct("Builder")
             .field("address", address)
             .field("key", key)
@@ -70,6 +75,7 @@ impl fmt::Debug for Builder {
             .field("plain", plain)
             .field("client_keys", client_keys)
             .field("spin", spin)
+            .field("shards", shards)
             .field("endpoint", endpoint)
             .finish()
     }
@@ -140,6 +146,31 @@ impl Builder {
         self
     }
 
+    /// On how many sockets, all on the same port, and with how many threads the endpoint runs, from 1
+    /// to 64; default 1. A server that is to use all cores has as many as there are
+    /// ([`available_parallelism`](std::thread::available_parallelism) tells).
+    ///
+    /// A session belongs to one shard from its first packet to its last, wherever its client moves,
+    /// and shards have nothing in common that a packet would touch. Which one it is is drawn at
+    /// random, so that many clients spread evenly and few may not ([`Endpoint::shards`] tells).
+    /// [`max_sessions`](Self::max_sessions), [`memory`](Self::memory) and how many handshakes there
+    /// may be at once are divided among them: a shard may refuse clients though others still have
+    /// room.
+    ///
+    /// On Linux the system steers each packet to its shard. Elsewhere shards hand packets on to each
+    /// other, which costs more than it gives.
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = Some(shards);
+        self
+    }
+
+    /// Lets shards hand packets on to each other, as they do where the system does not steer.
+    #[doc(hidden)]
+    pub fn unsteered(mut self) -> Self {
+        self.is_unsteered = true;
+        self
+    }
+
     /// The most sessions at once; clients beyond are refused. 1 to 2^24; default 65,536.
     pub fn max_sessions(mut self, sessions: usize) -> Self {
         self.endpoint.max_sessions = sessions;
@@ -161,8 +192,9 @@ impl Builder {
         self
     }
 
-    /// Makes the endpoint: binds its socket and starts its thread. It dials at once, and answers
-    /// clients from the first [`listen`](Endpoint::listen) or [`accept`](Endpoint::accept) on.
+    /// Makes the endpoint: binds the socket and starts the thread of each [shard](Self::shards). It
+    /// dials at once, and answers clients from the first [`listen`](Endpoint::listen) or
+    /// [`accept`](Endpoint::accept) on.
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput): a setting is out of its range, or makes no
@@ -171,39 +203,37 @@ impl Builder {
     pub fn build(self) -> Result<Endpoint> {
         self.check()?;
         let crypto = self.crypto()?;
-        let socket = bind(self.address.as_deref())?;
-        let clock = Clock::new();
+        let options = SocketOptions { steer: !self.is_unsteered, ..SocketOptions::default() };
+        let sockets = bind(self.address.as_deref(), self.shards.unwrap_or(1), &options)?;
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let endpoint_config = EndpointConfig {
+        let endpoint = EndpointConfig {
             client_keys: listed(self.client_keys),
             unix_seconds_at_zero: unix.as_secs(),
             ..self.endpoint
         };
-        let config = endpoint_config.session.clone();
-        let (plain, spin) = (self.plain, self.spin);
+        let config = endpoint.session.clone();
         let public_key = crypto.public_key().map(PublicKey::from);
-        let seed = random::seed()?;
-        let endpoint = rudp_proto::Endpoint::new(endpoint_config, crypto, &seed)?;
-        let (waits, keeper) = (Arc::new(Waits::default()), Keeper::default());
-        let hub = Hub::new(Arc::clone(&waits), Arc::clone(&keeper));
-        let waiting = Arc::clone(&waits);
-        let options = DriverOptions {
-            clock,
-            on_end: Some(Box::new(move |_| {
-                waiting.end();
-                let_go(&keeper);
-            })),
-            ..DriverOptions::default()
+        let (lobby, keeper) = (Arc::new(Lobby::default()), Arc::new(Keeper::default()));
+        let common = Common {
+            config: endpoint,
+            crypto,
+            seed: random::seed()?,
+            spin: self.spin,
+            lobby: Arc::clone(&lobby),
+            keeper: Arc::clone(&keeper),
         };
-        let engine = Driver::spawn(Node::new(endpoint), hub, socket, options)
-            .map_err(|error| Error::system("starting the endpoint's thread", error))?;
-        Ok(Endpoint::new(Host { engine, waits, spin, config, plain, public_key }))
+        let shards = common.start(sockets)?;
+        let (opened, plain) = (AtomicUsize::new(0), self.plain);
+        Ok(Endpoint::new(Host { shards, lobby, keeper, opened, config, plain, public_key }))
     }
 
     fn check(&self) -> Result<()> {
         let keyed = self.key.is_some() || self.secret.is_some();
         if self.spin > Duration::from_secs(1) {
             return Err(Error::invalid("spin: at most one second"));
+        }
+        if self.shards.is_some_and(|shards| !(1..=shards::MOST).contains(&shards)) {
+            return Err(Error::invalid(format!("shards: from 1 to {}", shards::MOST)));
         }
         if self.plain && (keyed || self.client_keys != ClientKeys::Any) {
             return Err(Error::invalid("the plain profile has neither keys nor secrets"));
@@ -234,23 +264,28 @@ fn listed(keys: ClientKeys) -> config::ClientKeys {
     }
 }
 
-/// A socket at `address`, of which the first that can be used is, or anywhere.
-fn bind(address: Option<&str>) -> Result<Socket> {
+/// `shards` sockets at `address`, of which the first that can be used is, or anywhere.
+fn bind(address: Option<&str>, shards: usize, options: &SocketOptions) -> Result<SocketGroup> {
     let Some(address) = address else {
         // Machines without IPv6 have no `[::]`.
         let everywhere: [SocketAddr; 2] = [([0u16; 8], 0).into(), ([0u8; 4], 0).into()];
-        return bind_first(&everywhere, "any address");
+        return bind_first(&everywhere, "any address", shards, options);
     };
     let failed = |error| Error::system(format!("using the address {address}"), error);
     let addresses: Vec<_> = address.to_socket_addrs().map_err(failed)?.collect();
-    bind_first(&addresses, address)
+    bind_first(&addresses, address, shards, options)
 }
 
-fn bind_first(addresses: &[SocketAddr], name: &str) -> Result<Socket> {
+fn bind_first(
+    addresses: &[SocketAddr],
+    name: &str,
+    shards: usize,
+    options: &SocketOptions,
+) -> Result<SocketGroup> {
     let mut failure = None;
     for address in addresses {
-        match Socket::bind(*address, &SocketOptions::default()) {
-            Ok(socket) => return Ok(socket),
+        match SocketGroup::bind(*address, shards, shards::STEERING, options) {
+            Ok(sockets) => return Ok(sockets),
             Err(error) => failure = failure.or(Some(error)),
         }
     }
@@ -279,13 +314,22 @@ mod tests {
     }
 
     #[test]
+    fn there_is_one_shard_at_least_and_there_are_64_at_most() {
+        for shards in [0, 65] {
+            let error = Builder::default().shards(shards).build().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        }
+    }
+
+    #[test]
     fn addresses_that_cannot_be_used_are_named() {
+        let options = SocketOptions::default();
         for address in ["192.0.2.1:0", "no port", "[::1"] {
-            let error = bind(Some(address)).err().unwrap();
+            let error = bind(Some(address), 1, &options).err().unwrap();
             assert_eq!(error.kind(), ErrorKind::Io, "{address}");
             assert!(error.to_string().contains(address), "{error}");
         }
-        assert!(bind(None).is_ok());
-        assert!(bind(Some("localhost:0")).unwrap().local_addr().ip().is_loopback());
+        assert!(bind(None, 2, &options).is_ok());
+        assert!(bind(Some("localhost:0"), 1, &options).unwrap().local_addr().ip().is_loopback());
     }
 }

@@ -12,7 +12,7 @@ use rudp_proto::config::Config;
 use rudp_proto::{Ended, Failure, Handle, State, Target};
 
 use crate::error::Result;
-use crate::host::Host;
+use crate::host::{Host, Shard};
 use crate::link::Link;
 use crate::node::{Hub, Node};
 use crate::trust::Decision;
@@ -30,6 +30,8 @@ const SILENCE: Failure = Failure::Timeout { answered: false };
 /// An attempt to connect.
 pub(crate) struct Dial {
     host: Arc<Host>,
+    /// The number of the shard that will have the session.
+    shard: usize,
     decision: Decision,
     service: String,
     /// The addresses that have not been tried.
@@ -66,19 +68,25 @@ impl Dial {
         decision: Decision,
     ) -> Self {
         let attempts = Vec::with_capacity(1);
-        Self { host, decision, service, addresses, attempts, failure: None, times: None }
+        let shard = host.next_shard();
+        Self { host, shard, decision, service, addresses, attempts, failure: None, times: None }
+    }
+
+    /// The shard of `host`, which is the one it was made with, where it is waited for.
+    pub(crate) fn shard_of<'a>(&self, host: &'a Host) -> &'a Shard {
+        &host.shards[self.shard]
     }
 
     /// Waits for the first address that answers. Of those who fail, the first one says why.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Arc<Link>>> {
         let host = Arc::clone(&self.host);
-        let turn = host.turn(|now, node, hub| self.advance(now, node, hub, cx));
+        let turn = self.shard_of(&host).turn(|now, node, hub| self.advance(now, node, hub, cx));
         match turn.flatten() {
             Err(error) => Poll::Ready(Err(error)),
             Ok(None) => Poll::Pending,
             Ok(Some(handle)) => {
                 // From here on dropping it closes the session.
-                let link = Link::new(host, handle);
+                let link = Link::new(host, self.shard, handle);
                 let key = link.ask(|session| session.peer_key())?.map(Into::into);
                 Poll::Ready(self.decision.confirm(key).map(|()| link))
             }
@@ -165,7 +173,7 @@ impl Drop for Dial {
             return;
         }
         // If the endpoint has ended, then they have.
-        let _ = self.host.turn(|now, node, _| {
+        let _ = self.shard_of(&self.host).turn(|now, node, _| {
             for attempt in attempts {
                 release(now, node, attempt);
             }

@@ -14,6 +14,7 @@ use crate::error::{ErrorKind, Result};
 use crate::host::Host;
 use crate::key::PublicKey;
 use crate::session::Session;
+use crate::shards::ShardStats;
 use crate::trust::{Decision, Trust};
 
 /// One UDP address, from which sessions are opened, and to which clients open theirs.
@@ -89,7 +90,8 @@ impl Endpoint {
         let decision = self.decide(&destination, trust.into())?;
         let addresses = destination.resolve(self.local_addr())?;
         let mut dial = Dial::new(Arc::clone(self.host()), addresses, destination.service, decision);
-        let link = block::at(self.host(), None, |cx| dial.poll(cx))?;
+        let shard = dial.shard_of(self.host());
+        let link = block::at(shard, None, |cx| dial.poll(cx))?;
         Ok(Session { link })
     }
 
@@ -158,6 +160,11 @@ impl Endpoint {
     /// The address it is bound to, with the port that the system chose.
     pub fn local_addr(&self) -> SocketAddr {
         self.host().local_addr()
+    }
+
+    /// What each of its [shards](Builder::shards) did so far.
+    pub fn shards(&self) -> Vec<ShardStats> {
+        self.host().stats()
     }
 
     /// The endpoint's key, which clients have to expect here; `None` in the plain profile, and for an

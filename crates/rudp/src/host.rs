@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,29 +12,42 @@ use rudp_net::Visit;
 use rudp_proto::config::Config;
 
 use crate::error::{Error, ErrorKind, Origin, Result};
+use crate::keeper::Keeper;
 use crate::key::PublicKey;
 use crate::link::Link;
-use crate::node::{AFTERGLOW, Door, Engine, Hub, Node, turn_away};
+use crate::lobby::{Door, Lobby};
+use crate::node::{AFTERGLOW, Engine, Hub, Node, turn_away};
+use crate::shards::ShardStats;
 use crate::waits::{Wait, Waits};
 
 /// A running endpoint.
 pub(crate) struct Host {
-    pub(crate) engine: Engine,
-    /// Who waits for what at this endpoint.
-    pub(crate) waits: Arc<Waits>,
-    /// How long callers look for datagrams themselves before they sleep.
-    pub(crate) spin: Duration,
+    /// One for each socket; at least one.
+    pub(crate) shards: Box<[Shard]>,
+    pub(crate) lobby: Arc<Lobby>,
+    pub(crate) keeper: Arc<Keeper>,
+    /// Counts the sessions that this side opens, which are dealt to the shards in turn.
+    pub(crate) opened: AtomicUsize,
     pub(crate) config: Config,
     /// Whether it speaks the plain profile.
     pub(crate) plain: bool,
     pub(crate) public_key: Option<PublicKey>,
 }
 
-impl Host {
-    /// Does something with the endpoint; what it has to send is sent by this thread at once.
+/// One socket with its sessions, which are nobody else's as long as they last, and its thread.
+pub(crate) struct Shard {
+    pub(crate) engine: Engine,
+    /// Who waits for what at this shard.
+    pub(crate) waits: Arc<Waits>,
+    /// How long callers look for datagrams themselves before they sleep.
+    pub(crate) spin: Duration,
+}
+
+impl Shard {
+    /// Does something with the shard; what it has to send is sent by this thread at once.
     ///
     /// # Errors
-    /// The endpoint's thread had to end: its socket became useless.
+    /// The shard's thread had to end: its socket became useless.
     pub(crate) fn turn<R>(
         &self,
         call: impl FnOnce(Instant, &mut Node, &mut Hub) -> R,
@@ -55,9 +69,16 @@ impl Host {
     pub(crate) fn glance(&self) {
         self.engine.look(&|| self.waits.of_sessions() == 0);
     }
+}
+
+impl Host {
+    /// The shard of the next session that this side opens.
+    pub(crate) fn next_shard(&self) -> usize {
+        self.opened.fetch_add(1, Ordering::Relaxed) % self.shards.len()
+    }
 
     pub(crate) fn local_addr(&self) -> SocketAddr {
-        self.engine.local_addr()
+        self.shards[0].engine.local_addr()
     }
 
     pub(crate) fn listen(&self) -> Result<()> {
@@ -67,67 +88,72 @@ impl Host {
                  which makes one up",
             ));
         }
-        self.turn(|_, node, hub| {
-            if hub.door == Door::Open {
-                node.endpoint.listen();
-                return Ok(());
-            }
-            Err(shut())
-        })?
+        match self.lobby.door() {
+            // Whoever accepts says so each time, and need not disturb the shards.
+            Door::Open => return Ok(()),
+            Door::Closed => {}
+            Door::Shut | Door::Unattended => return Err(shut()),
+        }
+        for shard in &self.shards {
+            shard.turn(|_, node, _| node.endpoint.listen())?;
+        }
+        self.lobby.open();
+        Ok(())
     }
 
     /// The next session that a client began.
     pub(crate) fn poll_accept(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Result<Arc<Link>>> {
-        let next = self.turn(|_, node, hub| match (node.endpoint.accept(), hub.door) {
-            (Some(handle), _) => Poll::Ready(Ok(handle)),
-            (None, Door::Open) => {
-                hub.waits.add(Wait::Incoming, cx.waker());
-                Poll::Pending
+        self.lobby.poll(cx).map(|comer| {
+            if let Some(comer) = comer {
+                return Ok(Link::new(Arc::clone(self), comer.shard, comer.handle));
             }
-            (None, Door::Shut | Door::Unattended) => Poll::Ready(Err(shut())),
-        });
-        match next {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(next)) => {
-                Poll::Ready(next.map(|handle| Link::new(Arc::clone(self), handle)))
-            }
-            Err(error) => Poll::Ready(Err(error)),
-        }
+            // One that had to end says why.
+            self.shards.iter().try_for_each(|shard| shard.turn(|_, _, _| ()))?;
+            Err(shut())
+        })
     }
 
     pub(crate) fn shutdown(&self) -> Result<()> {
-        self.turn(|now, node, hub| {
-            hub.door = Door::Shut;
-            node.endpoint.shutdown(now);
-            hub.wake(Wait::Incoming);
-        })
+        self.lobby.shut();
+        // All of them, whatever has become of one.
+        let ended =
+            self.shards.iter().map(|shard| shard.turn(|now, node, _| node.endpoint.shutdown(now)));
+        ended.fold(Ok(()), Result::and)
     }
 
     /// Turns clients away from now on.
     pub(crate) fn leave_unattended(&self) {
-        // If the endpoint has ended, then nobody comes any more.
-        let _ = self.turn(|now, node, hub| {
-            if hub.door == Door::Open {
-                hub.door = Door::Unattended;
-            }
-            turn_away(now, &mut node.endpoint);
-        });
+        for comer in self.lobby.leave_unattended() {
+            // If the shard has ended, then the session has.
+            let _ = self.shards[comer.shard].turn(|now, node, _| {
+                turn_away(now, &mut node.endpoint, comer.handle);
+            });
+        }
     }
 
     pub(crate) fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let idle = self.turn(|_, node, hub| {
-            if node.endpoint.is_idle() {
-                return true;
+        let mut idle = Poll::Ready(Ok(()));
+        for shard in &self.shards {
+            let turn = shard.turn(|_, node, hub| {
+                let is_idle = node.endpoint.is_idle();
+                if !is_idle {
+                    node.watch(None);
+                    hub.waits.add(Wait::Idle, cx.waker());
+                }
+                is_idle
+            });
+            match turn {
+                Ok(true) => {}
+                Ok(false) => idle = Poll::Pending,
+                Err(error) => return Poll::Ready(Err(error)),
             }
-            node.watch(None);
-            hub.waits.add(Wait::Idle, cx.waker());
-            false
-        });
-        match idle {
-            Ok(true) => Poll::Ready(Ok(())),
-            Ok(false) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
         }
+        idle
+    }
+
+    /// What has been counted, shard by shard.
+    pub(crate) fn stats(&self) -> Vec<ShardStats> {
+        self.shards.iter().map(ShardStats::of).collect()
     }
 }
 
@@ -135,14 +161,25 @@ impl Drop for Host {
     /// Nobody is left who could do something with the endpoint. It goes on by itself for the
     /// sessions that close in the background.
     fn drop(&mut self) {
-        let engine = self.engine.clone();
         let patience = self.config.close_deadline + AFTERGLOW;
-        // If the endpoint has ended, then there is nothing to go on with.
-        let _ = self.turn(move |now, node, hub| {
-            if !node.endpoint.is_idle() {
-                hub.keep(engine, node, now + patience);
+        let engines = self.shards.iter().map(|shard| shard.engine.clone()).collect();
+        // One more than there are: nobody lets go before all have been asked.
+        let asked = self.shards.len();
+        self.keeper.keep(engines, (0..=asked).collect());
+        for (number, shard) in self.shards.iter().enumerate() {
+            let is_busy = shard.turn(|now, node, _| {
+                let is_busy = !node.endpoint.is_idle();
+                if is_busy {
+                    node.watch(Some(now + patience));
+                }
+                is_busy
+            });
+            // If the shard has ended, then there is nothing to go on with.
+            if !is_busy.unwrap_or(false) {
+                self.keeper.done(number);
             }
-        });
+        }
+        self.keeper.done(asked);
     }
 }
 

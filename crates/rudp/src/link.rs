@@ -12,7 +12,7 @@ use rudp_proto::{Direction, Fail, Handle, Message, Read, SendMode, Session};
 
 use crate::closed::Closed;
 use crate::error::{Error, Result};
-use crate::host::Host;
+use crate::host::{Host, Shard};
 use crate::receipt::Claim;
 use crate::waits::{Topic, Wait};
 
@@ -27,7 +27,9 @@ pub(crate) const MAIN: u64 = 0;
 
 /// One session. When the last handle of it or of its streams goes, it closes in the background.
 pub(crate) struct Link {
-    pub(crate) host: Arc<Host>,
+    host: Arc<Host>,
+    /// The number of the shard that has it.
+    shard: usize,
     pub(crate) handle: Handle,
     pub(crate) read_patience: Patience,
     pub(crate) write_patience: Patience,
@@ -62,9 +64,10 @@ impl Patience {
 }
 
 impl Link {
-    pub(crate) fn new(host: Arc<Host>, handle: Handle) -> Arc<Self> {
+    pub(crate) fn new(host: Arc<Host>, shard: usize, handle: Handle) -> Arc<Self> {
         Arc::new(Self {
             host,
+            shard,
             handle,
             read_patience: Patience::endless(),
             write_patience: Patience::endless(),
@@ -72,10 +75,15 @@ impl Link {
         })
     }
 
+    /// The shard that has the session.
+    pub(crate) fn shard(&self) -> &Shard {
+        &self.host.shards[self.shard]
+    }
+
     /// Does something with the session.
     fn turn<R>(&self, call: impl FnOnce(Instant, &mut Session<'_>, &Waits<'_>) -> R) -> Result<R> {
         let bygone = std::mem::take(&mut *self.bygone());
-        let done = self.host.turn(|now, node, hub| {
+        let done = self.shard().turn(|now, node, hub| {
             let mut session = node.endpoint.session(now, self.handle)?;
             for message in bygone {
                 session.forget_message(message);
@@ -319,7 +327,7 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         // If the endpoint has ended, then the session has.
-        let _ = self.host.turn(|now, node, _| {
+        let _ = self.shard().turn(|now, node, _| {
             if let Some(session) = node.endpoint.session(now, self.handle) {
                 session.release();
             }

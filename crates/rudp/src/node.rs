@@ -2,14 +2,16 @@
 //! idle; and [`Hub`], which passes its events on to those who wait. The protocol is `rudp-proto`'s.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
 use rudp_base::{Application, Datagrams, Instant, Machine, SendError, Transmit};
-use rudp_net::Driver;
-use rudp_proto::{Endpoint, Event, EventKind};
+use rudp_net::{Driver, WeakDriver};
+use rudp_proto::{Endpoint, Event, EventKind, Handle, StrayReset};
 
+use crate::keeper::Keeper;
+use crate::lobby::{Comer, Lobby};
 use crate::waits::{Topic, Wait, Waits};
 
 /// How long after the deadline of closing an endpoint is kept for its last repetitions.
@@ -17,6 +19,9 @@ pub(crate) const AFTERGLOW: Duration = Duration::from_secs(3);
 
 /// What runs a node.
 pub(crate) type Engine = Driver<Node, Hub>;
+
+/// The same, as other shards know it.
+pub(crate) type Sibling = WeakDriver<Node, Hub>;
 
 /// The protocol's endpoint, and what the library needs besides.
 pub(crate) struct Node {
@@ -37,6 +42,8 @@ pub(crate) enum NodeEvent {
     Protocol(Event),
     /// An alarm rang.
     Alarm(Waker),
+    /// These are for no session here, and perhaps for one of another shard.
+    Strays(Arc<[StrayReset]>),
     /// Nothing is left to say, or nobody wants to wait for it any longer.
     Idle,
 }
@@ -107,6 +114,10 @@ impl Machine for Node {
         if let Some(waker) = self.rung.pop() {
             return Some(NodeEvent::Alarm(waker));
         }
+        if let Some(first) = self.endpoint.poll_stray_reset() {
+            let others = std::iter::from_fn(|| self.endpoint.poll_stray_reset());
+            return Some(NodeEvent::Strays(std::iter::once(first).chain(others).collect()));
+        }
         let tired = self.patience == Some(Instant::ZERO);
         if self.watched && (tired || self.endpoint.is_idle()) {
             (self.watched, self.patience) = (false, None);
@@ -116,72 +127,85 @@ impl Machine for Node {
     }
 }
 
-/// Whether clients are welcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Door {
-    /// They are, once the endpoint listens.
-    Open,
-    /// The program has shut the endpoint down.
-    Shut,
-    /// Nobody is left who could accept them.
-    Unattended,
-}
-
 /// Passes events on to those who wait.
 pub(crate) struct Hub {
     pub(crate) waits: Arc<Waits>,
-    pub(crate) door: Door,
+    /// The number of the shard, and the others of its endpoint.
+    shard: usize,
+    siblings: Vec<Sibling>,
+    lobby: Arc<Lobby>,
+    keeper: Arc<Keeper>,
     /// Those to wake when the turn is over.
     ready: Vec<Waker>,
-    keeper: Keeper,
-}
-
-/// Keeps the driver alive for sessions that close in the background. It is emptied when they are
-/// closed, or when the driver's thread had to end.
-pub(crate) type Keeper = Arc<Mutex<Option<Engine>>>;
-
-/// Lets go what is kept, which may be the driver's last handle.
-pub(crate) fn let_go(keeper: &Keeper) {
-    // Dropped behind the lock: it may wait for the driver's thread.
-    let kept = keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
-    drop(kept);
+    /// How many sessions have begun.
+    begun: u64,
 }
 
 impl Hub {
-    pub(crate) fn new(waits: Arc<Waits>, keeper: Keeper) -> Self {
-        Self { waits, door: Door::Open, ready: Vec::new(), keeper }
+    pub(crate) fn new(
+        shard: usize,
+        waits: Arc<Waits>,
+        lobby: Arc<Lobby>,
+        keeper: Arc<Keeper>,
+    ) -> Self {
+        let (siblings, ready) = (Vec::new(), Vec::new());
+        Self { waits, shard, siblings, lobby, keeper, ready, begun: 0 }
+    }
+
+    /// Says who the other shards are.
+    pub(crate) fn introduce(&mut self, siblings: Vec<Sibling>) {
+        self.siblings = siblings;
+    }
+
+    /// How many sessions have begun here so far.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun
     }
 
     /// Wakes those who wait for `wait`.
-    pub(crate) fn wake(&mut self, wait: Wait) {
+    fn wake(&mut self, wait: Wait) {
         self.waits.take(wait, &mut self.ready);
     }
 
-    /// Keeps `engine` running until its node is idle, but not beyond `patience`.
-    pub(crate) fn keep(&mut self, engine: Engine, node: &mut Node, patience: Instant) {
-        *self.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(engine);
-        node.watch(Some(patience));
-    }
-
     fn on_protocol(&mut self, now: Instant, node: &mut Node, event: Event) {
+        let begins = matches!(event.kind, EventKind::Incoming | EventKind::Connected);
+        self.begun += u64::from(begins);
         match (event.kind, Topic::of(event.kind)) {
             (_, Some(topic)) => self.wake(Wait::About(event.session, topic)),
-            (EventKind::Incoming, _) if self.door == Door::Unattended => {
-                turn_away(now, &mut node.endpoint);
-            }
-            (EventKind::Incoming, _) => self.wake(Wait::Incoming),
+            (EventKind::Incoming, _) => self.let_in(now, node),
             (_, None) => self.waits.take_session(event.session, &mut self.ready),
+        }
+    }
+
+    /// Takes those who have come to where they are accepted.
+    fn let_in(&mut self, now: Instant, node: &mut Node) {
+        while let Some(handle) = node.endpoint.accept() {
+            let comer = Comer { shard: self.shard, handle };
+            if !self.lobby.enter(comer, &mut self.ready) {
+                turn_away(now, &mut node.endpoint, handle);
+            }
+        }
+    }
+
+    /// Gives to all other shards what is for no session of this one (docs/PROTOCOL.md, 10.4). Those
+    /// who have too much to do already drop it, as a network would.
+    fn pass_on(&self, strays: &Arc<[StrayReset]>) {
+        for sibling in &self.siblings {
+            let strays = Arc::clone(strays);
+            sibling.leave(move |now, node, _| {
+                for stray in &*strays {
+                    node.endpoint.take_stray_reset(now, stray);
+                }
+            });
         }
     }
 }
 
-/// Ends the sessions of clients that nobody will accept.
-pub(crate) fn turn_away(now: Instant, endpoint: &mut Endpoint) {
-    while let Some(handle) = endpoint.accept() {
-        if let Some(mut session) = endpoint.session(now, handle) {
-            session.abort(0, "nobody accepts sessions here any more");
-            session.release();
-        }
+/// Ends the session of a client that nobody will accept.
+pub(crate) fn turn_away(now: Instant, endpoint: &mut Endpoint, handle: Handle) {
+    if let Some(mut session) = endpoint.session(now, handle) {
+        session.abort(0, "nobody accepts sessions here any more");
+        session.release();
     }
 }
 
@@ -190,10 +214,11 @@ impl Application<Node> for Hub {
         match event {
             NodeEvent::Protocol(event) => self.on_protocol(now, node, event),
             NodeEvent::Alarm(waker) => self.ready.push(waker),
+            NodeEvent::Strays(strays) => self.pass_on(&strays),
             NodeEvent::Idle => {
                 self.wake(Wait::Idle);
-                // If it was the last handle, the driver's thread ends behind this turn.
-                let_go(&self.keeper);
+                // If it was the last one, the drivers' threads end behind this turn.
+                self.keeper.done(self.shard);
             }
         }
     }

@@ -67,7 +67,7 @@ impl Session {
     /// session.
     pub fn send(&self, data: impl AsRef<[u8]>) -> Result<()> {
         let (data, mut done) = (data.as_ref(), 0);
-        block::at(&self.link.host, self.link.write_patience.get(), |cx| {
+        block::at(self.link.shard(), self.link.write_patience.get(), |cx| {
             self.link.poll_send(cx, MAIN, data, &mut done)
         })
     }
@@ -82,7 +82,7 @@ impl Session {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `max` is 0; what ended the session.
     pub fn receive(&self, max: usize) -> Result<Vec<u8>> {
         let mut buffer = Vec::new();
-        block::at(&self.link.host, self.link.read_patience.get(), |cx| {
+        block::at(self.link.shard(), self.link.read_patience.get(), |cx| {
             self.link.poll_receive(cx, MAIN, max, &mut buffer)
         })
     }
@@ -154,7 +154,7 @@ impl Session {
     /// # Errors
     /// [`TimedOut`](crate::ErrorKind::TimedOut) after the read timeout; what ended the session.
     pub fn accept_stream(&self) -> Result<Stream> {
-        let accepted = block::at(&self.link.host, self.link.read_patience.get(), |cx| {
+        let accepted = block::at(self.link.shard(), self.link.read_patience.get(), |cx| {
             self.link.poll_accept(cx)
         })?;
         Ok(StreamHandle::accepted(&self.link, accepted).into())
@@ -181,7 +181,7 @@ impl Session {
     /// write timeout; what ended the session.
     pub fn send_message(&self, data: impl Into<Bytes>, mode: SendMode) -> Result<Receipt> {
         let data = data.into();
-        let claim = block::at(&self.link.host, self.link.write_patience.get(), |cx| {
+        let claim = block::at(self.link.shard(), self.link.write_patience.get(), |cx| {
             self.link.poll_send_message(cx, &data, mode)
         })?;
         Ok(Receipt { claim })
@@ -192,7 +192,7 @@ impl Session {
     /// # Errors
     /// [`TimedOut`](crate::ErrorKind::TimedOut) after the read timeout; what ended the session.
     pub fn receive_message(&self) -> Result<Message> {
-        block::at(&self.link.host, self.link.read_patience.get(), |cx| {
+        block::at(self.link.shard(), self.link.read_patience.get(), |cx| {
             self.link.poll_receive_message(cx)
         })
     }
@@ -217,7 +217,7 @@ impl Session {
 
     fn open(&self, direction: Direction) -> Result<Stream> {
         let patience = self.link.write_patience.get();
-        let id = block::at(&self.link.host, patience, |cx| self.link.poll_open(cx, direction))?;
+        let id = block::at(self.link.shard(), patience, |cx| self.link.poll_open(cx, direction))?;
         Ok(StreamHandle::opened(&self.link, id, direction).into())
     }
 }
@@ -225,14 +225,14 @@ impl Session {
 impl io::Read for &Session {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let patience = self.link.read_patience.get();
-        Ok(block::at(&self.link.host, patience, |cx| self.link.poll_read(cx, MAIN, buffer))?)
+        Ok(block::at(self.link.shard(), patience, |cx| self.link.poll_read(cx, MAIN, buffer))?)
     }
 }
 
 impl io::Write for &Session {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let patience = self.link.write_patience.get();
-        Ok(block::at(&self.link.host, patience, |cx| self.link.poll_write(cx, MAIN, data))?)
+        Ok(block::at(self.link.shard(), patience, |cx| self.link.poll_write(cx, MAIN, data))?)
     }
 
     /// Does nothing: what was written is on its way.

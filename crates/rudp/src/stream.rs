@@ -107,7 +107,7 @@ impl Stream {
     pub fn send(&self, data: impl AsRef<[u8]>) -> Result<()> {
         self.handle.check_writes()?;
         let (link, data, mut done) = (&self.handle.link, data.as_ref(), 0);
-        block::at(&link.host, link.write_patience.get(), |cx| {
+        block::at(link.shard(), link.write_patience.get(), |cx| {
             link.poll_send(cx, self.handle.id, data, &mut done)
         })
     }
@@ -121,7 +121,7 @@ impl Stream {
     pub fn receive(&self, max: usize) -> Result<Vec<u8>> {
         self.handle.check_reads()?;
         let (link, mut buffer) = (&self.handle.link, Vec::new());
-        block::at(&link.host, link.read_patience.get(), |cx| {
+        block::at(link.shard(), link.read_patience.get(), |cx| {
             link.poll_receive(cx, self.handle.id, max, &mut buffer)
         })
     }
@@ -134,7 +134,7 @@ impl Stream {
     pub fn send_bytes(&self, data: impl Into<Bytes>) -> Result<()> {
         self.handle.check_writes()?;
         let (link, mut data) = (&self.handle.link, data.into());
-        block::at(&link.host, link.write_patience.get(), |cx| {
+        block::at(link.shard(), link.write_patience.get(), |cx| {
             link.poll_give(cx, self.handle.id, &mut data)
         })
     }
@@ -148,7 +148,7 @@ impl Stream {
         self.handle.check_reads()?;
         let link = &self.handle.link;
         let patience = link.read_patience.get();
-        block::at(&link.host, patience, |cx| link.poll_take(cx, self.handle.id))
+        block::at(link.shard(), patience, |cx| link.poll_take(cx, self.handle.id))
     }
 }
 
@@ -157,7 +157,7 @@ impl io::Read for &Stream {
         self.handle.check_reads()?;
         let link = &self.handle.link;
         let patience = link.read_patience.get();
-        Ok(block::at(&link.host, patience, |cx| link.poll_read(cx, self.handle.id, buffer))?)
+        Ok(block::at(link.shard(), patience, |cx| link.poll_read(cx, self.handle.id, buffer))?)
     }
 }
 
@@ -166,7 +166,7 @@ impl io::Write for &Stream {
         self.handle.check_writes()?;
         let link = &self.handle.link;
         let patience = link.write_patience.get();
-        Ok(block::at(&link.host, patience, |cx| link.poll_write(cx, self.handle.id, data))?)
+        Ok(block::at(link.shard(), patience, |cx| link.poll_write(cx, self.handle.id, data))?)
     }
 
     /// Does nothing: what was written is on its way.

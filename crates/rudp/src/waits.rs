@@ -1,5 +1,6 @@
 //! [`Waits`]: who waits for what, and who is woken when it happened.
-//! What happens is told by the protocol; how one waits is in `block` and `aio`.
+//! What happens is told by the protocol; how one waits is in `block` and `aio`. Those who wait for
+//! clients are in `lobby`.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,8 +11,6 @@ use rudp_proto::{Direction, EventKind, Handle};
 /// What one can wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Wait {
-    /// A session that a client began.
-    Incoming,
     /// No session has anything to say any more.
     Idle,
     /// Something about one session.
@@ -53,10 +52,10 @@ impl Topic {
     }
 }
 
-/// The wakers of all who wait at one endpoint.
+/// The wakers of all who wait at one shard.
 ///
-/// Whoever finds that it has to wait adds its waker in the same turn of the endpoint, so that
-/// nothing happens in between. The lock of its own is for the end of the endpoint's thread alone,
+/// Whoever finds that it has to wait adds its waker in the same turn of the shard, so that
+/// nothing happens in between. The lock of its own is for the end of the shard's thread alone,
 /// which wakes everybody and may be a panic.
 #[derive(Default)]
 pub(crate) struct Waits {
@@ -101,9 +100,7 @@ impl Waits {
     /// How many things of sessions are waited for.
     pub(crate) fn of_sessions(&self) -> usize {
         let lists = self.lock();
-        let others = [Wait::Incoming, Wait::Idle];
-        let others = others.iter().filter(|other| lists.waiting.contains_key(other)).count();
-        lists.waiting.len() - others
+        lists.waiting.len() - usize::from(lists.waiting.contains_key(&Wait::Idle))
     }
 
     /// Moves those who wait for `wait` to `ready`.
@@ -178,25 +175,23 @@ mod tests {
     fn each_waiter_is_woken_once_for_what_it_waits_for() {
         let waits = Waits::default();
         let ((a, wake_a), (b, wake_b)) = (waker(), waker());
-        waits.add(Wait::Incoming, &wake_a);
-        waits.add(Wait::Incoming, &wake_a);
-        waits.add(Wait::Incoming, &wake_b);
+        waits.add(Wait::Idle, &wake_a);
+        waits.add(Wait::Idle, &wake_a);
         waits.add(Wait::Idle, &wake_b);
+        assert_eq!(waits.of_sessions(), 0);
         let mut ready = Vec::new();
-        waits.take(Wait::Incoming, &mut ready);
-        waits.take(Wait::Incoming, &mut ready);
+        waits.take(Wait::Idle, &mut ready);
+        waits.take(Wait::Idle, &mut ready);
         assert_eq!(ready.len(), 2);
         ready.drain(..).for_each(Waker::wake);
         assert_eq!((a.0.load(Ordering::Relaxed), b.0.load(Ordering::Relaxed)), (1, 1));
-        waits.take(Wait::Idle, &mut ready);
-        assert_eq!(ready.len(), 1);
     }
 
     #[test]
     fn the_end_wakes_all_and_whoever_comes_later() {
         let waits = Waits::default();
         let (count, waker) = waker();
-        waits.add(Wait::Incoming, &waker);
+        waits.add(Wait::Idle, &waker);
         waits.end();
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
         waits.add(Wait::Idle, &waker);

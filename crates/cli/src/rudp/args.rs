@@ -174,6 +174,13 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = crate::values::at_least_one)]
     pub(crate) max_sessions_per_address: usize,
 
+    /// Threads that serve, each with a socket of its own on the same port and its share of the
+    /// sessions: 1 to 64, or auto for as many as there are cores. One thread moves what one core can
+    /// encrypt and send; more help when several clients come at once, for one session is always
+    /// served by one of them
+    #[arg(long, value_name = "N|auto", default_value = "1", value_parser = crate::values::shards)]
+    pub(crate) shards: usize,
+
     #[command(flatten)]
     pub(crate) settings: Settings,
 }
@@ -282,6 +289,10 @@ pub(crate) enum BenchCommand {
         /// Where to listen
         #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:7700")]
         listen: String,
+        /// Threads that serve, each with a socket of its own on the port: 1 to 64, or auto for as
+        /// many as there are cores
+        #[arg(long, value_name = "N|auto", default_value = "1", value_parser = crate::values::shards)]
+        shards: usize,
         #[command(flatten)]
         load: Load,
         #[command(flatten)]
@@ -316,6 +327,9 @@ pub(crate) struct Load {
     /// conn: sessions at a time
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) conc: u32,
+    /// bulk: sessions that send at once; a server counts them from when the last one has begun
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) sessions: u32,
     /// msg: time between two messages
     #[arg(long, value_name = "MS", default_value_t = 10.0)]
     pub(crate) every_ms: f64,

@@ -44,7 +44,11 @@ pub(crate) fn run(args: &ServeArgs, say: Say) -> Result<(), Failure> {
         .or_exit(Exit::Local, || format!("cannot serve {}", args.directory.display()))?;
     let listen = args.listen.as_deref().unwrap_or(USUAL);
     let builder = args.settings.server(Profile::Bulk, listen)?.services([SERVICE]);
-    let builder = builder.max_sessions(args.max_sessions.saturating_add(64).min(1 << 24));
+    // Some more than are served, so that those beyond are told why; each shard, which has its part of
+    // them, may have a few more clients than others have.
+    let spare = 64 * args.shards;
+    let builder = builder.max_sessions(args.max_sessions.saturating_add(spare).min(1 << 24));
+    let builder = builder.shards(args.shards);
     let builder = allow(builder, args.allow.as_deref())?;
     let endpoint = bind(builder, listen)?;
     endpoint.listen().or_exit(Exit::Local, || "cannot listen".into())?;
@@ -71,7 +75,7 @@ pub(crate) fn run(args: &ServeArgs, say: Say) -> Result<(), Failure> {
     // Whoever is there is told, as far as there is time.
     let _ = endpoint.shutdown();
     endpoint.wait_idle(GRACE);
-    lock(&log).totals();
+    lock(&log).totals(&endpoint);
     match stopped {
         Ok(Stop::Failed(error)) => Err(Failure::new(Exit::Local, error)),
         Ok(Stop::Interrupted | Stop::Read) | Err(_) => Ok(()),
@@ -133,8 +137,14 @@ fn announce(args: &ServeArgs, endpoint: &Endpoint, say: Say) -> Result<(), Failu
     let (address, key) = (endpoint.local_addr(), endpoint.public_key());
     let url = format!("rudp://{}{}/", key_in_url(endpoint), reach(endpoint));
     let identity = key.map_or("nobody (--plain: no keys)".into(), |key| key.to_string());
+    let shards = match args.shards {
+        1 => String::new(),
+        shards => format!(" with {shards} threads"),
+    };
     say.result(
-        format!("serving {directory} (read-only) on {address} as {identity}\nrudp get {url}NAME"),
+        format!(
+            "serving {directory} (read-only) on {address}{shards} as {identity}\nrudp get {url}NAME"
+        ),
         json!({
             "timestamp": logs::timestamp(),
             "level": "INFO",
@@ -142,6 +152,7 @@ fn announce(args: &ServeArgs, endpoint: &Endpoint, say: Say) -> Result<(), Failu
             "directory": directory.to_string(),
             "address": address.to_string(),
             "key": key.map(|key| key.to_string()),
+            "shards": args.shards,
             "url": url,
         }),
     )
@@ -231,8 +242,12 @@ impl Log {
         }
     }
 
-    fn totals(&self) {
+    fn totals(&self, endpoint: &Endpoint) {
         let Self { delivered, refused, failed, bytes, .. } = self;
-        info!(delivered, refused, failed, bytes, "stopped");
+        let shards = endpoint.shards();
+        // How many sessions each has served: whether the load was even.
+        let sessions: Vec<_> = shards.iter().map(|shard| shard.begun).collect();
+        let sessions = (shards.len() > 1).then(|| format!("{sessions:?}"));
+        info!(delivered, refused, failed, bytes, sessions, "stopped");
     }
 }

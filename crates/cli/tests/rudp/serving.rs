@@ -27,6 +27,24 @@ fn an_interrupted_server_ends_well_and_counts_what_it_did() {
 }
 
 #[test]
+fn a_server_with_several_threads_serves_as_one_and_counts_for_each() {
+    let place = Place::new().with("file", b"text");
+    let server = place.serve_with(&["--shards", "3"]);
+    for number in 0..12 {
+        let output = format!("copy{number}");
+        place.run(&["get", &server.at("file"), "-o", &output], 0);
+        assert_eq!(place.got(&output), b"text");
+    }
+    let log = server.interrupt().expect(0).stderr;
+    assert!(log.contains("delivered=12 refused=0 failed=0 bytes=48"), "{log}");
+    let sessions = log.split_once("sessions=\"[").and_then(|(_, rest)| rest.split_once(']'));
+    let (sessions, _) = sessions.expect("each thread's sessions are there");
+    let sessions: Vec<u32> =
+        sessions.split(", ").map(|number| number.parse().expect("a number")).collect();
+    assert!(sessions.len() == 3 && sessions.iter().sum::<u32>() == 12, "{sessions:?}");
+}
+
+#[test]
 fn awkward_names_are_names() {
     let names = ["empty", " a b ", "grüße ☃.txt", "100%", "a+b&c=d?e#f", "-o", "new\nline"];
     let mut place = Place::new();

@@ -112,6 +112,14 @@ pub(crate) type PeerDriver = Driver<Peer, Tell>;
 pub(crate) struct Told(Receiver<Event>);
 
 impl Told {
+    pub(crate) fn new(receiver: Receiver<Event>) -> Self {
+        Self(receiver)
+    }
+
+    pub(crate) fn next_within(&self, patience: Duration) -> Option<Event> {
+        self.0.recv_timeout(patience).ok()
+    }
+
     pub(crate) fn next(&self) -> Event {
         self.0.recv_timeout(PATIENCE).expect("nothing happened")
     }

@@ -153,7 +153,7 @@ impl Endpoint {
             incoming: VecDeque::new(),
             pending: None,
             resets: Resets::new(&*crypto, &reset_key, plan),
-            versions: VersionAnswers::new(crypto.profile()),
+            versions: VersionAnswers::new(crypto.profile(), plan),
             answers: VecDeque::new(),
             strays: VecDeque::new(),
             is_shut_down: false,
@@ -175,6 +175,7 @@ impl Endpoint {
         let cookie_key = self.config.cookie_key.unwrap_or_else(|| self.cx.secret.array());
         let cookies =
             Cookies::new(self.cx.crypto.token_key(&cookie_key), self.config.unix_seconds_at_zero);
+        let usual = Settings::default();
         let settings = Settings {
             retry: match self.config.retry {
                 RetryMode::Always => When::Always,
@@ -189,7 +190,11 @@ impl Endpoint {
             },
             needs_client_key: !matches!(self.config.client_keys, ClientKeys::Any),
             parameters: self.config.session.parameters(None),
-            ..Settings::default()
+            load_per_second: self.plan.share(usual.load_per_second),
+            max_per_network: self.share(usual.max_per_network),
+            max_proven_per_network: self.share(usual.max_proven_per_network),
+            max_recent: self.share(usual.max_recent),
+            ..usual
         };
         // The parameters follow from settings that were checked.
         self.pending = Pending::new(self.cx.crypto.profile(), settings, cookies).ok();
@@ -347,6 +352,11 @@ impl Endpoint {
             pending.refuse_all(refusal);
             pending.set_windows(windows);
         }
+    }
+
+    /// What this socket may have of `total`, as [`IdPlan::share`].
+    fn share(&self, total: usize) -> usize {
+        u32::try_from(total).map_or(total, |total| self.plan.share(total) as usize)
     }
 
     fn client_reset_token(&self, id: ConnectionId) -> Option<[u8; 16]> {

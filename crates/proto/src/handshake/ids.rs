@@ -50,6 +50,12 @@ impl IdPlan {
         id.0.starts_with(self.prefix()) && id.steering() % self.sockets == self.socket
     }
 
+    /// What this socket may do of `total`, which all sockets of its port may do together: its part,
+    /// but at least 1 (docs/PROTOCOL.md, 4.2a).
+    pub(crate) fn share(&self, total: u32) -> u32 {
+        (total / self.sockets).max(1)
+    }
+
     fn prefix(&self) -> &[u8] {
         self.prefix.get(..self.prefix_len).unwrap_or_default()
     }
@@ -109,6 +115,14 @@ mod tests {
         assert_eq!(IdPlan::new(&[], 2, 2), None);
         assert_eq!(IdPlan::new(&[1, 2, 3], 0, 1), None);
         assert_eq!(IdPlan::new(&[], 0, 1), Some(IdPlan::default()));
+    }
+
+    // spec: 4.2a
+    #[test]
+    fn sockets_share_what_an_endpoint_may_do() {
+        let plan = |sockets| IdPlan::new(&[], 0, sockets).unwrap();
+        assert_eq!([1, 2, 5, 64].map(|sockets| plan(sockets).share(64)), [64, 32, 12, 1]);
+        assert_eq!(plan(65).share(64), 1);
     }
 
     // spec: 4.1

@@ -29,7 +29,8 @@ impl Resets {
     pub(crate) fn new(crypto: &dyn Crypto, key: &[u8; 32], plan: IdPlan) -> Self {
         let is_sealed = crypto.profile() == Profile::Sealed;
         let key = is_sealed.then(|| crypto.token_key(key));
-        Self { key, plan, rates: HostRates::new(PER_ADDRESS, IN_ALL) }
+        let rates = HostRates::new(plan.share(PER_ADDRESS), plan.share(IN_ALL));
+        Self { key, plan, rates }
     }
 
     /// The token of one of the endpoint's own ids (docs/PROTOCOL.md, 10.1); zeros in the plain
@@ -126,7 +127,8 @@ mod tests {
     fn at_most_10_resets_per_second_to_one_address_and_1000_in_all() {
         let mut public = public();
         let mut count = |hosts: u32| {
-            let mut resets = resets(&Toy::sealed());
+            let plan = IdPlan::new(&[7], 0, 1).unwrap();
+            let mut resets = Resets::new(&Toy::sealed(), &[1; 32], plan);
             (0..3_000_u32)
                 .filter(|step| {
                     let now = Instant::ZERO + Duration::from_micros(333) * *step;
@@ -136,6 +138,26 @@ mod tests {
         };
         assert!((5..=10).contains(&count(1)));
         assert!((500..=1_000).contains(&count(3_000)));
+    }
+
+    // spec: 4.2a, 10.3
+    #[test]
+    fn of_several_sockets_each_sends_its_part() {
+        let (mut resets, mut public) = (resets(&Toy::sealed()), public());
+        let sent = (0..1_000_u32)
+            .filter(|millis| {
+                let now = Instant::ZERO + Duration::from_millis(u64::from(*millis));
+                resets.answer(now, &arrival(1, 100), ID, &mut public).is_some()
+            })
+            .count();
+        assert_eq!(sent, 1, "a fourth of 10, of which half is a burst");
+        let sent = (0..3_000_u32)
+            .filter(|step| {
+                let now = Instant::ZERO + Duration::from_micros(333) * *step;
+                resets.answer(now, &arrival(*step, 100), ID, &mut public).is_some()
+            })
+            .count();
+        assert!((125..=250).contains(&sent), "{sent}");
     }
 
     // spec: 3.5, 3.6

@@ -4,6 +4,7 @@
 use rudp_base::{Instant, PublicRng};
 use rudp_wire::packet::{Profile, SynInvariant, Version, write_versions};
 
+use super::IdPlan;
 use super::random_bit;
 use super::rate::Rate;
 
@@ -18,9 +19,10 @@ pub(crate) struct VersionAnswers {
 }
 
 impl VersionAnswers {
-    /// Answers of an endpoint that speaks the version of `profile` alone (docs/PROTOCOL.md, 3.2).
-    pub(crate) fn new(profile: Profile) -> Self {
-        Self { own: profile.version(), rate: Rate::new(PER_SECOND) }
+    /// Answers of an endpoint that speaks the version of `profile` alone (docs/PROTOCOL.md, 3.2), at
+    /// the socket with the ids of `plan`.
+    pub(crate) fn new(profile: Profile, plan: IdPlan) -> Self {
+        Self { own: profile.version(), rate: Rate::new(plan.share(PER_SECOND)) }
     }
 
     /// Writes the VERSION that answers `syn` and gives its length, or `None` if there have been too
@@ -72,7 +74,7 @@ mod tests {
     #[test]
     fn at_most_1000_answers_per_second_each_shorter_than_a_syn() {
         for profile in [Profile::Sealed, Profile::Plain] {
-            let mut answers = VersionAnswers::new(profile);
+            let mut answers = VersionAnswers::new(profile, IdPlan::default());
             let mut public = Seed::from_u64(1).public_stream("version");
             let mut buffer = [0; 64];
             let mut sent = 0;
@@ -101,7 +103,7 @@ mod tests {
         let mut public = Seed::from_u64(1).public_stream("version");
         let own = SynInvariant { version: Version::ONE, ..FOREIGN };
         let mut answer = |syn: &SynInvariant| {
-            let mut answers = VersionAnswers::new(Profile::Sealed);
+            let mut answers = VersionAnswers::new(Profile::Sealed, IdPlan::default());
             answers.answer(Instant::ZERO, syn, &mut public, &mut [0; 64])
         };
         assert_eq!(answer(&own), None);

@@ -30,7 +30,7 @@ const LINGER: Duration = Duration::from_secs(8);
 pub(super) fn run(mode: Mode, endpoint: &Endpoint, to: &str, load: &Load) -> Result<(), Failure> {
     let open = || endpoint.connect(format!("{to}/{SERVICE}"), Trust::AnyKey);
     match mode {
-        Mode::Bulk => bulk(&open().map_err(failed)?, load.duration()?),
+        Mode::Bulk => bulk(open, load.sessions, load.duration()?),
         Mode::Pingpong => pingpong(&open().map_err(failed)?, load.rounds),
         Mode::Conn => conn(&open, load),
         Mode::Idle => idle(&open, load.conns),
@@ -38,24 +38,45 @@ pub(super) fn run(mode: Mode, endpoint: &Endpoint, to: &str, load: &Load) -> Res
     }
 }
 
-fn bulk(session: &Session, time: Duration) -> Result<(), Failure> {
-    let chunk = Bytes::from(vec![0x5a; CHUNK]);
-    session.set_write_timeout(Some(GLANCE)).map_err(failed)?;
+/// Sends over so many sessions of one endpoint at once.
+fn bulk(
+    open: impl Fn() -> rudp::Result<Session>,
+    sessions: u32,
+    time: Duration,
+) -> Result<(), Failure> {
+    let sessions: Vec<Session> =
+        (0..sessions).map(|_| open()).collect::<Result<_, _>>().map_err(failed)?;
     let mut meter = Meter::begin();
-    let mut ended = "time".to_owned();
     // One second more, so that the server's time is full.
-    while meter.elapsed() < time + Duration::from_secs(1) {
+    let (begun, time) = (meter.begun, time + Duration::from_secs(1));
+    let mut ended = String::new();
+    thread::scope(|scope| {
+        let spawn = |session| scope.spawn(move || push(session, begun, time));
+        for thread in sessions.iter().map(spawn).collect::<Vec<_>>() {
+            let (bytes, why) = thread.join().unwrap_or_default();
+            meter.bytes += bytes;
+            ended = why;
+        }
+    });
+    figures(&meter.figures(&ended))
+}
+
+/// Sends as much as it can within `time` of `begun`; how much, and what ended it.
+fn push(session: &Session, begun: Instant, time: Duration) -> (u64, String) {
+    let chunk = Bytes::from(vec![0x5a; CHUNK]);
+    let mut bytes = 0;
+    if let Err(error) = session.set_write_timeout(Some(GLANCE)) {
+        return (0, error.to_string());
+    }
+    while begun.elapsed() < time {
         match session.send_bytes(chunk.clone()) {
-            Ok(()) => meter.bytes += CHUNK as u64,
+            Ok(()) => bytes += CHUNK as u64,
             // Some of it was sent, and is not counted here.
             Err(error) if error.kind() == ErrorKind::TimedOut => {}
-            Err(error) => {
-                ended = error.to_string();
-                break;
-            }
+            Err(error) => return (bytes, error.to_string()),
         }
     }
-    figures(&meter.figures(&ended))
+    (bytes, "time".to_owned())
 }
 
 fn pingpong(session: &Session, rounds: u32) -> Result<(), Failure> {

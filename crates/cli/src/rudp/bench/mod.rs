@@ -23,8 +23,9 @@ const CHUNK: usize = 1 << 18;
 
 pub(crate) fn run(command: &BenchCommand) -> Result<(), Failure> {
     match command {
-        BenchCommand::Server { mode, listen, load, settings } => {
+        BenchCommand::Server { mode, listen, shards, load, settings } => {
             let builder = settings.server(usual(*mode), listen)?.services([SERVICE]).bind(listen);
+            let builder = builder.shards(*shards);
             let endpoint =
                 builder.build().or_exit(Exit::Local, || format!("cannot listen on {listen}"))?;
             server::run(*mode, &endpoint, load)
@@ -84,11 +85,13 @@ struct Meter {
     begun: Instant,
     cpu: f64,
     bytes: u64,
+    /// Bytes of the session that moved the fewest.
+    slowest: u64,
 }
 
 impl Meter {
     fn begin() -> Self {
-        Self { begun: Instant::now(), cpu: cpu_seconds(), bytes: 0 }
+        Self { begun: Instant::now(), cpu: cpu_seconds(), bytes: 0, slowest: 0 }
     }
 
     fn elapsed(&self) -> Duration {

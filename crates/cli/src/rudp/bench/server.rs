@@ -26,36 +26,66 @@ pub(super) fn run(mode: Mode, endpoint: &Endpoint, load: &Load) -> Result<(), Fa
     endpoint.listen().map_err(failed)?;
     print("READY\n")?;
     match mode {
-        Mode::Bulk => bulk(endpoint, load.duration()?),
+        Mode::Bulk => bulk(endpoint, load.duration()?, load.sessions),
         Mode::Pingpong | Mode::Conn => echo(endpoint),
         Mode::Idle => idle(endpoint, load.conns as usize),
         Mode::Msg => messages(endpoint, load.messages()?),
     }
 }
 
-/// Counts the bytes of one session from the first one on.
-fn bulk(endpoint: &Endpoint, time: Duration) -> Result<(), Failure> {
-    let session = endpoint.accept().map_err(failed)?;
-    let first = session.receive_bytes().or_exit(Exit::Other, || "nothing came".into())?;
-    session.set_read_timeout(Some(GLANCE)).map_err(failed)?;
+/// Counts the bytes of so many sessions, from the first byte of the last one on: then all of them
+/// send.
+fn bulk(endpoint: &Endpoint, time: Duration, sessions: u32) -> Result<(), Failure> {
+    let mut others = Vec::new();
+    let session = loop {
+        let session = endpoint.accept().map_err(failed)?;
+        session.receive_bytes().or_exit(Exit::Other, || "nothing came".into())?;
+        session.set_read_timeout(Some(GLANCE)).map_err(failed)?;
+        if others.len() + 1 >= sessions as usize {
+            break session;
+        }
+        others.push(session);
+    };
     let mut meter = Meter::begin();
-    meter.bytes = first.len() as u64;
-    let mut ended = "time".to_owned();
-    while meter.elapsed() < time {
+    let begun = meter.begun;
+    let others: Vec<_> = others
+        .into_iter()
+        .map(|session| thread::spawn(move || count(&session, begun, time).0))
+        .collect();
+    let (bytes, ended) = count(&session, begun, time);
+    (meter.bytes, meter.slowest) = (bytes, bytes);
+    for other in others {
+        let bytes = other.join().unwrap_or_default();
+        meter.bytes += bytes;
+        meter.slowest = meter.slowest.min(bytes);
+    }
+    let mut value = meter.figures(&ended);
+    if sessions > 1 {
+        let mean = meter.bytes as f64 / f64::from(sessions);
+        value["slowest_of_mean"] = json!(meter.slowest as f64 / mean.max(1.0));
+    }
+    let shards = endpoint.shards();
+    if shards.len() > 1 {
+        let sessions: Vec<_> = shards.iter().map(|shard| shard.begun).collect();
+        let handed_over: u64 = shards.iter().map(|shard| shard.handed_over).sum();
+        value["sessions"] = json!(sessions);
+        value["handed_over"] = json!(handed_over);
+    }
+    figures(&value)
+}
+
+/// Counts what one session sends within `time` of `begun`, and says what ended it.
+fn count(session: &Session, begun: Instant, time: Duration) -> (u64, String) {
+    let mut bytes = 0;
+    while begun.elapsed() < time {
         match session.receive_bytes() {
-            Ok(data) if data.is_empty() => {
-                "end".clone_into(&mut ended);
-                break;
-            }
-            Ok(data) => meter.bytes += data.len() as u64,
+            Ok(data) if data.is_empty() => return (bytes, "end".to_owned()),
+            Ok(data) => bytes += data.len() as u64,
             Err(error) if error.kind() == ErrorKind::TimedOut => {}
-            Err(error) => {
-                ended = error.to_string();
-                break;
-            }
+            Err(error) => return (bytes, error.to_string()),
         }
     }
-    figures(&meter.figures(&ended))
+    (bytes, "time".to_owned())
 }
 
 /// Gives back whatever comes, until it is ended by a signal. Threads are kept for the next session,
