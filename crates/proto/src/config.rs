@@ -28,6 +28,32 @@ pub enum Congestion {
     Fixed(u64),
 }
 
+/// A whole set of settings for a purpose. Each can be changed after it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// A bit of everything: [`Config::default`].
+    #[default]
+    Balanced,
+    /// Much data: [`Config::bulk`].
+    Bulk,
+    /// Small data that must not be late: [`Config::realtime`].
+    Realtime,
+}
+
+impl Profile {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Balanced, Self::Bulk, Self::Realtime];
+
+    /// What people call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Balanced => "balanced",
+            Self::Bulk => "bulk",
+            Self::Realtime => "realtime",
+        }
+    }
+}
+
 /// Settings of one session. Both ends have their own; where they have to agree, the lesser counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -90,6 +116,14 @@ pub struct Config {
     /// default 2. With much in flight it is a sixteenth of that, up to 32 packets, unless 1 is set. How often this end acknowledges is the peer's to ask for, and 2 if it does not
     /// (docs/PROTOCOL.md, 8.3).
     pub ack_tolerance: u32,
+    /// By how many packets one has to be overtaken for the peer to tell of it at once. 1 to 1,000;
+    /// default 3. With 1, which is each gap, the peer is asked to let other acknowledgements wait for
+    /// a third of the round-trip time, if that is more than `max_ack_delay`, but 25 ms at most.
+    pub ack_threshold: u32,
+    /// How many bytes per second may go to repeating small data before anybody asks, so that what is
+    /// lost need not wait for a round trip: as often as the measured loss makes it necessary, and not
+    /// at all where nothing is lost (docs/PROTOCOL.md, 8.2.1). 0 (never) to 2^40; default 0.
+    pub redundancy: u64,
     /// How long a close without a deadline of its own waits. 0 to 1 h; default 10 s.
     pub close_deadline: Duration,
     /// What decides how much is in flight. Default BBR.
@@ -119,6 +153,8 @@ impl Default for Config {
             send_buffer: 16 << 20,
             max_ack_delay: Duration::from_millis(25),
             ack_tolerance: 2,
+            ack_threshold: 3,
+            redundancy: 0,
             close_deadline: Duration::from_secs(10),
             congestion: Congestion::Bbr,
         }
@@ -140,25 +176,25 @@ impl Config {
         }
     }
 
-    /// The profile `realtime`: the peer acknowledges every packet at once, and retransmissions come
-    /// soon, for small data that must not be late.
+    /// The profile `realtime`, for small data that must not be late: they are repeated where packets
+    /// are lost, the peer tells of each gap at once, and retransmissions come soon.
     pub fn realtime() -> Self {
         Self {
             min_rto: Duration::from_millis(1),
             max_rto: Duration::from_secs(1),
             max_ack_delay: Duration::from_millis(1),
-            ack_tolerance: 1,
+            ack_threshold: 1,
+            redundancy: 62_500,
             ..Self::default()
         }
     }
 
-    /// The profile with a name: `balanced`, `bulk` or `realtime`.
-    pub fn profile(name: &str) -> Option<Self> {
-        match name {
-            "balanced" => Some(Self::default()),
-            "bulk" => Some(Self::bulk()),
-            "realtime" => Some(Self::realtime()),
-            _ => None,
+    /// The settings of a profile.
+    pub fn profile(profile: Profile) -> Self {
+        match profile {
+            Profile::Balanced => Self::default(),
+            Profile::Bulk => Self::bulk(),
+            Profile::Realtime => Self::realtime(),
         }
     }
 
@@ -192,6 +228,8 @@ impl Config {
         range("send_buffer", self.send_buffer, 1_200, TIB)?;
         range("max_ack_delay", self.max_ack_delay, Duration::ZERO, S)?;
         range("ack_tolerance", self.ack_tolerance, 1, 1_000)?;
+        range("ack_threshold", self.ack_threshold, 1, 1_000)?;
+        range("redundancy", self.redundancy, 0, TIB)?;
         range("close_deadline", self.close_deadline, Duration::ZERO, 3_600 * S)?;
         if let Congestion::Fixed(rate) = self.congestion {
             range("congestion (fixed rate)", rate, 1_000, TIB)?;
@@ -376,12 +414,12 @@ mod tests {
 
     #[test]
     fn profiles_are_in_range() {
-        for name in ["balanced", "bulk", "realtime"] {
-            let config = Config::profile(name).unwrap();
+        for profile in Profile::ALL {
+            let (config, name) = (Config::profile(profile), profile.name());
             assert_eq!(config.check(), Ok(()), "{name}");
             assert!(config.parameters(None).check().is_ok(), "{name}");
         }
-        assert_eq!(Config::profile("fast"), None);
+        assert_eq!(Config::profile(Profile::default()), Config::default());
         assert_eq!(EndpointConfig::default().check(), Ok(()));
     }
 

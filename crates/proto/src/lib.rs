@@ -18,8 +18,10 @@ mod mtu;
 mod pacer;
 mod packet;
 mod path;
+mod priority;
 mod ranges;
 mod recovery;
+mod redundancy;
 mod streams;
 mod token;
 #[cfg(test)]
@@ -31,5 +33,6 @@ pub use endpoint::{
 };
 pub use event::{Ended, Event, EventKind, Handle, Outcome};
 pub use handshake::Failure;
+pub use priority::Priority;
 pub use rudp_wire::code::Code;
 pub use rudp_wire::frame::{Direction, MESSAGES};

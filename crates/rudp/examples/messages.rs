@@ -12,12 +12,12 @@
 use std::thread;
 use std::time::Duration;
 
-use rudp::{Config, Endpoint, ErrorKind, Mode, Result, Session, Trust, Until};
+use rudp::{Endpoint, ErrorKind, Mode, Profile, Result, Session, Trust, Until};
 
 const FRAME: Duration = Duration::from_millis(16);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let builder = || Endpoint::builder().config(Config::realtime());
+    let builder = || Endpoint::builder().profile(Profile::Realtime);
     let server = builder().bind("127.0.0.1:0").build()?;
     server.listen()?;
     let to = server.local_addr();

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rudp_proto::{Direction, Message, SendMode, Stats};
+use rudp_proto::{Direction, Message, Priority, SendMode, Stats};
 
 use crate::address::Destination;
 use crate::closed::Closed;
@@ -209,8 +209,21 @@ impl Session {
     /// # Errors
     /// As [`rudp::Session::send_message`](crate::Session::send_message).
     pub async fn send_message(&self, data: impl Into<Bytes>, mode: SendMode) -> Result<Receipt> {
-        let data = data.into();
-        let claim = poll_fn(|cx| self.link.poll_send_message(cx, &data, mode)).await?;
+        self.send_message_with(data, mode, Priority::Normal).await
+    }
+
+    /// Sends a message with a priority. Cancel-safe, as [`send_message`](Self::send_message).
+    ///
+    /// # Errors
+    /// As [`rudp::Session::send_message_with`](crate::Session::send_message_with).
+    pub async fn send_message_with(
+        &self,
+        data: impl Into<Bytes>,
+        mode: SendMode,
+        priority: Priority,
+    ) -> Result<Receipt> {
+        let (data, how) = (data.into(), (mode, priority));
+        let claim = poll_fn(|cx| self.link.poll_send_message(cx, &data, how)).await?;
         Ok(Receipt { claim })
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rudp_crypto::{NoiseCrypto, PlainCrypto};
 use rudp_net::{SocketGroup, SocketOptions};
-use rudp_proto::config::{self, Config, EndpointConfig, RetryMode, Services};
+use rudp_proto::config::{self, Config, EndpointConfig, Profile, RetryMode, Services};
 use rudp_proto::crypto::Crypto;
 
 use crate::endpoint::Endpoint;
@@ -102,6 +102,12 @@ impl Builder {
     pub fn secret(mut self, secret: Secret) -> Self {
         self.secret = Some(secret);
         self
+    }
+
+    /// The settings of its sessions for a purpose: what
+    /// [`config`](Self::config) set before is set anew.
+    pub fn profile(self, profile: Profile) -> Self {
+        self.config(Config::profile(profile))
     }
 
     /// The settings of its sessions.

@@ -119,6 +119,15 @@ macro_rules! stream_methods {
                 self.handle.link.try_read(self.handle.id, buffer)
             }
 
+            /// What is sent of this stream goes before, or after, that of others. It is this side's
+            /// choice for what it writes; the default is the usual priority.
+            ///
+            /// # Errors
+            /// The stream is over, or the peer's alone; what ended the session.
+            pub fn set_priority(&self, priority: Priority) -> Result<()> {
+                self.handle.attempt(|session, id| session.set_priority(id, priority))
+            }
+
             /// Ends the stream behind what was written. To do it again is no error.
             ///
             /// # Errors

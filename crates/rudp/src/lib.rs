@@ -88,8 +88,10 @@ pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use key::{Key, PublicKey, Secret};
 pub use receipt::{Receipt, Until};
-pub use rudp_proto::config::{Config, Congestion, MAX_PACKET_SIZE, MIN_PACKET_SIZE, RetryMode};
-pub use rudp_proto::{MESSAGES, Message, ReceivedMode, SendMode as Mode, Stats};
+pub use rudp_proto::config::{
+    Config, Congestion, MAX_PACKET_SIZE, MIN_PACKET_SIZE, Profile, RetryMode,
+};
+pub use rudp_proto::{MESSAGES, Message, Priority, ReceivedMode, SendMode as Mode, Stats};
 pub use server::{ClientConnection, ReliableServer, ReliableSocket};
 pub use session::Session;
 pub use shards::ShardStats;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rudp_base::Instant;
-use rudp_proto::{Direction, Fail, Handle, Message, Read, SendMode, Session};
+use rudp_proto::{Direction, Fail, Handle, Message, Priority, Read, SendMode, Session};
 
 use crate::closed::Closed;
 use crate::error::{Error, Result};
@@ -242,10 +242,10 @@ impl Link {
         self: &Arc<Self>,
         cx: &mut Context<'_>,
         data: &Bytes,
-        mode: SendMode,
+        how: (SendMode, Priority),
     ) -> Poll<Result<Claim>> {
         let sent = ready!(self.poll(cx, Topic::MessageWritable, |session| {
-            Claim::send(session, data.clone(), mode)
+            Claim::send(session, data.clone(), how)
         }));
         Poll::Ready(sent.map(|goal| Claim::new(Arc::clone(self), goal)))
     }

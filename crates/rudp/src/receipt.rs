@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rudp_proto::{Fail, MESSAGES, MessageFate, ReceiptState, SendMode, Session};
+use rudp_proto::{Fail, MESSAGES, MessageFate, Priority, ReceiptState, SendMode, Session};
 
 use crate::block;
 use crate::error::{Error, ErrorKind, Origin, Result};
@@ -54,16 +54,16 @@ impl Claim {
     pub(crate) fn send(
         session: &mut Session<'_>,
         data: Bytes,
-        mode: SendMode,
+        (mode, priority): (SendMode, Priority),
     ) -> Result<Goal, Fail> {
         let is_reliable = matches!(mode, SendMode::Ordered | SendMode::Reliable);
-        match session.send_message(data.clone(), mode, true) {
+        match session.send_message_with(data.clone(), mode, priority, true) {
             Err(Fail::TooManyTracked) if is_reliable => {}
             sent => return Ok(Goal::Fate { message: sent?, is_reliable }),
         }
         // That it has arrived follows from the count of bytes as well, if not as soon: later
         // messages may take the place of those before it that are dropped.
-        session.send_message(data, mode, false)?;
+        session.send_message_with(data, mode, priority, false)?;
         let offset = session.receipt(MESSAGES).map_or(u64::MAX, |state| state.written);
         Ok(Goal::Upto { stream: MESSAGES, offset })
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rudp_proto::{Direction, Message, SendMode, Stats};
+use rudp_proto::{Direction, Message, Priority, SendMode, Stats};
 
 use crate::block;
 use crate::closed::Closed;
@@ -180,9 +180,28 @@ impl Session {
     /// unreliable one does not fit one packet; [`TimedOut`](crate::ErrorKind::TimedOut) after the
     /// write timeout; what ended the session.
     pub fn send_message(&self, data: impl Into<Bytes>, mode: SendMode) -> Result<Receipt> {
+        self.send_message_with(data, mode, Priority::Normal)
+    }
+
+    /// As [`send_message`](Self::send_message), before or after others that wait: an urgent message
+    /// does not wait behind a large one, nor behind a stream. [`Ordered`](SendMode::Ordered) messages
+    /// keep their order, and all have the usual priority.
+    ///
+    /// While a large message is under way the peer's window of messages
+    /// ([`message_window`](crate::Config::message_window)) has to have room for both, and this end's
+    /// [`send_buffer`](crate::Config::send_buffer) as well.
+    ///
+    /// # Errors
+    /// As [`send_message`](Self::send_message).
+    pub fn send_message_with(
+        &self,
+        data: impl Into<Bytes>,
+        mode: SendMode,
+        priority: Priority,
+    ) -> Result<Receipt> {
         let data = data.into();
         let claim = block::at(self.link.shard(), self.link.write_patience.get(), |cx| {
-            self.link.poll_send_message(cx, &data, mode)
+            self.link.poll_send_message(cx, &data, (mode, priority))
         })?;
         Ok(Receipt { claim })
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rudp_proto::{Direction, Fail};
+use rudp_proto::{Direction, Fail, Priority};
 
 use crate::block;
 use crate::common::stream_methods;

@@ -15,7 +15,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use common::{LONG, Pair, pair, pair_at, pattern, receive_all};
 use rudp::{
-    Config, Endpoint, ErrorKind, Mode, Origin, ReliableServer, ReliableSocket, Trust, Until,
+    Closed, Config, Endpoint, ErrorKind, Mode, Origin, Priority, Profile, ReliableServer,
+    ReliableSocket, Trust, Until,
 };
 
 #[test]
@@ -246,6 +247,32 @@ fn messages_of_all_modes_arrive_on_a_good_path() {
     }
     let error = client.send_message(vec![0; 20 << 20], Mode::Reliable).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
+}
+
+#[test]
+fn priorities_are_set_for_messages_and_streams() {
+    let pair = pair_at("127.0.0.1:0", || Endpoint::builder().profile(Profile::Realtime));
+    let stream = pair.client.open_stream().unwrap();
+    for priority in [Priority::Background, Priority::Normal, Priority::Urgent] {
+        stream.set_priority(priority).unwrap();
+        stream.send([7; 1_000]).unwrap();
+        for mode in [Mode::Ordered, Mode::Reliable] {
+            pair.client.send_message_with("a message", mode, priority).unwrap();
+        }
+    }
+    stream.finish().unwrap();
+    for _ in 0..6 {
+        assert_eq!(pair.server.receive_message().unwrap().data, "a message");
+    }
+    let reader = pair.server.accept_stream().unwrap();
+    let mut all = Vec::new();
+    (&reader).read_to_end(&mut all).unwrap();
+    assert_eq!(all, [7; 3_000]);
+    let own = pair.server.open_uni_stream().unwrap();
+    own.send("x").unwrap();
+    let theirs = pair.client.accept_stream().unwrap();
+    assert_eq!(theirs.set_priority(Priority::Urgent).unwrap_err().kind(), ErrorKind::NoStream);
+    assert!(matches!(pair.client.close(), Closed::Delivered));
 }
 
 #[test]

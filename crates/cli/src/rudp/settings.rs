@@ -18,20 +18,21 @@ pub(crate) enum Profile {
     Balanced,
     /// Much data
     Bulk,
-    /// Small data that must not be late
+    /// Small data that must not be late: where packets are lost, they are repeated
     Realtime,
 }
 
-impl Profile {
-    /// Its settings.
-    pub(crate) fn config(self) -> Config {
-        match self {
-            Self::Balanced => Config::default(),
-            Self::Bulk => Config::bulk(),
-            Self::Realtime => Config::realtime(),
+impl From<Profile> for rudp::Profile {
+    fn from(profile: Profile) -> Self {
+        match profile {
+            Profile::Balanced => Self::Balanced,
+            Profile::Bulk => Self::Bulk,
+            Profile::Realtime => Self::Realtime,
         }
     }
+}
 
+impl Profile {
     /// What it is called.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -96,7 +97,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// The settings of sessions, those of the profile `usual` where nothing is said.
     pub(crate) fn config(&self, usual: Profile) -> Result<Config, Failure> {
-        let mut config = self.profile.unwrap_or(usual).config();
+        let mut config = Config::profile(self.profile.unwrap_or(usual).into());
         if let Some(timeout) = self.timeout {
             config.handshake_timeout = timeout;
         }

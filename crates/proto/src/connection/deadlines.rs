@@ -30,6 +30,7 @@ impl Connection {
         let deadlines = [
             self.recovery.timeout(),
             self.acks.deadline().filter(later),
+            self.redundancy.deadline().filter(later),
             self.keys.timeout(),
             self.path.timeout(),
             self.messages.timeout(),
@@ -71,7 +72,7 @@ impl Connection {
     fn pacing(&mut self, now: Instant) -> Option<Instant> {
         let size = u64::from(self.size());
         let fits = self.recovery.bytes_in_flight() + size <= self.controller.window();
-        if !fits || self.probes > 0 || !self.wants_data() {
+        if !fits || self.probes > 0 || !self.wants_data(now) {
             return None;
         }
         let rate = self.controller.pacing_rate()?;
@@ -132,8 +133,13 @@ impl Connection {
     }
 
     fn on_recovery_timeout(&mut self, now: Instant) {
-        let Self { recovery, controller, streams, messages, acks, frequency, mtu, .. } = self;
-        let mut fates = |fate, token| tell(streams, messages, acks, frequency, fate, token);
+        let Self { recovery, controller, mtu, .. } = self;
+        let Self { streams, messages, acks, frequency, redundancy, .. } = self;
+        let mut fates = |fate, token| {
+            if redundancy.passes(fate, token) {
+                tell(streams, messages, acks, frequency, fate, token);
+            }
+        };
         let mut outcome = recovery.on_timeout(now, &mut **controller, &mut fates);
         if let TimeoutOutcome::Lost { sizes } = outcome {
             mtu.on_lost(now, sizes);
@@ -146,6 +152,8 @@ impl Connection {
                 // RFC 9002, 6.2.4: two, in case one is lost. Each carries something that is missed,
                 // if nothing new waits.
                 self.probes = 2;
+                redundancy.give_up();
+                let mut fates = |fate, token| tell(streams, messages, acks, frequency, fate, token);
                 for _ in 0..2 {
                     recovery.give_back_oldest(&mut fates);
                 }
@@ -160,6 +168,7 @@ impl Connection {
             self.keys.shrink();
             self.streams.release_memory();
             self.recovery.release_memory();
+            self.redundancy.release_memory();
             self.acks.release_memory();
             self.events.shrink_to_fit();
         }

@@ -8,29 +8,35 @@ use rudp_wire::frame::{Control, Frame};
 use crate::packet::Draft;
 use crate::token::{Fate, Token};
 
-/// What a peer does that was never asked (docs/PROTOCOL.md, 13).
-const DEFAULT_TOLERANCE: u16 = 2;
-const THRESHOLD: u64 = 3;
+/// Tolerance and threshold of a peer that was never asked (docs/PROTOCOL.md, 13).
+const DEFAULT: (u32, u32) = (2, 3);
 
 /// One acknowledgement for this part of what is in flight is enough to keep it going: each costs both ends
 /// about as much as a packet of data, and on a narrow way back they would be what limits the rate.
-const PART: u64 = 16;
+const PART_OF_FLIGHT: u64 = 16;
 
-/// More packets are never waited for, whatever is in flight.
-const MOST: u16 = 32;
+/// More packets are never waited for, whatever is in flight: the controller would see too little of what
+/// happens to them.
+const MOST_PACKETS: u32 = 32;
 
-/// One wish, sent until the peer has it.
+/// Who hears of each gap at once lets other acknowledgements wait for so much of a round trip,
+const PART_OF_RTT: u32 = 3;
+/// and no longer than that, in microseconds.
+const MOST_DELAY: u32 = 25_000;
+
+/// The newest wish, sent until the peer has it.
 #[derive(Debug)]
 pub(super) struct Frequency {
-    /// What the program allows, and what is asked for now.
-    least: u16,
-    tolerance: u16,
-    /// What the peer can keep to, what the program allows, and what is asked for now, in microseconds.
+    /// The tolerance that the program allows, and the one that is asked for now.
+    least: u32,
+    tolerance: u32,
+    threshold: u32,
+    /// The delay that the peer can keep to, that of the settings, and the one that is asked for now, in
+    /// microseconds.
     least_delay: u32,
-    most_delay: u32,
+    set_delay: u32,
     delay: u32,
-    /// How many wishes there were before.
-    sequence: u64,
+    sequence: u32,
     is_due: bool,
     /// The peer has it.
     is_known: bool,
@@ -39,17 +45,21 @@ pub(super) struct Frequency {
 }
 
 impl Frequency {
-    /// The wish for one acknowledgement in `tolerance` packets, or after `delay`; `least_delay` is the
-    /// least that the peer can keep to.
-    pub(super) fn new(tolerance: u32, delay: Duration, least_delay: Duration) -> Self {
-        let tolerance = u16::try_from(tolerance).unwrap_or(u16::MAX);
-        let (least_delay, delay) = (micros(least_delay), micros(delay.max(least_delay)));
-        let is_known = tolerance == DEFAULT_TOLERANCE;
+    /// The wish for one acknowledgement in `tolerance` packets, or after `delay`, and at once when packets
+    /// are out of order by `threshold`. The peer can keep to no less than `least_delay`.
+    pub(super) fn new(
+        (tolerance, threshold): (u32, u32),
+        delay: Duration,
+        least_delay: Duration,
+    ) -> Self {
+        let is_known = (tolerance, threshold) == DEFAULT;
+        let (delay, least_delay) = (micros(delay.max(least_delay)), micros(least_delay));
         Self {
             least: tolerance,
             tolerance,
+            threshold,
             least_delay,
-            most_delay: delay,
+            set_delay: delay,
             delay,
             sequence: 0,
             is_due: !is_known,
@@ -58,28 +68,48 @@ impl Frequency {
         }
     }
 
-    /// An acknowledgement came while so many packets were in flight: wishes for fewer of them, or for
-    /// more again, where that makes a difference and the last wish is known. Whoever wants each packet
-    /// acknowledged keeps to that.
-    pub(super) fn on_flight(&mut self, packets: u64, rtt: Duration) {
-        if self.least == 1 || !self.is_known {
+    /// An acknowledgement came while so many packets were in flight, and the round trip takes so long:
+    /// another wish, where that makes a difference and the peer has the last one.
+    pub(super) fn on_ack(&mut self, packets: u64, rtt: Duration) {
+        if !self.is_known {
             return;
         }
-        let wanted = u16::try_from(packets / PART).unwrap_or(MOST);
-        let wanted = wanted.clamp(self.least, MOST.max(self.least));
-        if wanted / 2 >= self.tolerance || wanted <= self.tolerance / 2 {
-            self.tolerance = wanted;
+        let (tolerance, delay) = if self.threshold == 1 {
+            // What came in order may wait: half as many packets come back, and nobody waits.
+            let delay = micros(rtt / PART_OF_RTT).min(MOST_DELAY).max(self.set_delay);
+            (self.tolerance, delay)
+        } else {
             // What is in flight may become less than the tolerance before the peer hears of that.
-            self.delay = micros(rtt / 2).clamp(self.least_delay, self.most_delay);
-            self.sequence += 1;
+            let delay = micros(rtt / 2).clamp(self.least_delay, self.set_delay);
+            (self.tolerance_for(packets), delay)
+        };
+        // Not for every sample.
+        let is_news = if self.threshold == 1 {
+            is_far(delay, self.delay)
+        } else {
+            is_far(tolerance, self.tolerance)
+        };
+        if is_news {
+            (self.tolerance, self.delay) = (tolerance, delay);
+            self.sequence = self.sequence.wrapping_add(1);
             (self.is_due, self.is_known) = (true, false);
         }
+    }
+
+    /// Whoever wants each packet acknowledged keeps to that.
+    fn tolerance_for(&self, packets: u64) -> u32 {
+        if self.least == 1 {
+            return 1;
+        }
+        let wanted = u32::try_from(packets / PART_OF_FLIGHT).unwrap_or(u32::MAX);
+        wanted.clamp(self.least, MOST_PACKETS.max(self.least))
     }
 
     /// How long the peer's acknowledgements may wait from now on, if that has changed: the longer
     /// of both delays when it is asked, the one asked for when it has heard of it.
     pub(super) fn new_delay(&mut self, before: Duration) -> Option<Duration> {
-        let is_sent = !self.is_due && (self.sequence > 0 || self.tolerance != DEFAULT_TOLERANCE);
+        let is_asked = self.sequence > 0 || (self.tolerance, self.threshold) != DEFAULT;
+        let is_sent = is_asked && !self.is_due;
         let delay = Duration::from_micros(self.delay.into());
         let confirmed = core::mem::take(&mut self.is_confirmed).then_some(delay);
         confirmed.or_else(|| (is_sent && before < delay).then_some(delay))
@@ -93,20 +123,20 @@ impl Frequency {
         if !self.is_due {
             return;
         }
-        let sequence = self.sequence;
+        let sequence = u64::from(self.sequence);
         let wish = Control::AckFrequency {
             sequence,
             tolerance: self.tolerance.into(),
             delay: self.delay.into(),
-            threshold: THRESHOLD,
+            threshold: self.threshold.into(),
         };
         let token = Token::AckFrequency { sequence };
         self.is_due = !draft.push_with(&Frame::Control(wish), token);
     }
 
-    /// What became of the wish with that number.
-    pub(super) fn on_fate(&mut self, sequence: u64, fate: Fate) {
-        if sequence == self.sequence && !self.is_known {
+    /// What became of the wish with that sequence.
+    pub(super) fn on_fate(&mut self, fate: Fate, sequence: u64) {
+        if sequence == u64::from(self.sequence) && !self.is_known {
             self.is_due = fate == Fate::Lost;
             self.is_known = fate == Fate::Acknowledged;
             self.is_confirmed |= self.is_known;
@@ -114,9 +144,14 @@ impl Frequency {
     }
 }
 
+/// Whether one is at least twice the other.
+fn is_far(a: u32, b: u32) -> bool {
+    a / 2 >= b || a <= b / 2
+}
+
 /// What is more than an hour is taken for an hour.
-fn micros(duration: Duration) -> u32 {
-    u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
+fn micros(time: Duration) -> u32 {
+    u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -125,55 +160,72 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn wish(frequency: &mut Frequency) -> Option<(u64, u64, u64)> {
+    /// The wish that is sent now: sequence, tolerance, delay and threshold.
+    fn wish(frequency: &mut Frequency) -> Option<(u32, u32, Duration, u32)> {
         let (mut buffer, mut tokens) = ([0; 64], Vec::new());
         let mut draft = Draft::new(&mut buffer, &mut tokens);
         frequency.write(&mut draft);
-        let len = draft.len();
-        let mut frames = rudp_wire::frame::Frames::new(&buffer[..len]);
-        match frames.next() {
-            Some(Ok(Frame::Control(Control::AckFrequency {
-                sequence, tolerance, delay, ..
-            }))) => Some((sequence, tolerance, delay)),
-            _ => None,
-        }
+        let Frequency { sequence, tolerance, delay, threshold, .. } = *frequency;
+        let delay = Duration::from_micros(delay.into());
+        (!draft.is_empty()).then_some((sequence, tolerance, delay, threshold))
     }
 
     #[test]
     fn it_follows_what_is_in_flight() {
-        let mut frequency = Frequency::new(2, 25 * MS, MS);
+        let mut frequency = Frequency::new((2, 3), 25 * MS, MS);
         assert_eq!(wish(&mut frequency), None, "the peer does so anyway");
-        frequency.on_flight(31, 100 * MS);
+        frequency.on_ack(63, 100 * MS);
         assert_eq!(wish(&mut frequency), None, "it makes no difference");
-        frequency.on_flight(200, 100 * MS);
-        assert_eq!(wish(&mut frequency), Some((1, 12, 25_000)));
+        frequency.on_ack(200, 100 * MS);
+        assert_eq!(wish(&mut frequency), Some((1, 12, 25 * MS, 3)));
         assert_eq!(frequency.new_delay(25 * MS), None);
-        frequency.on_flight(50_000, 100 * MS);
+        frequency.on_ack(50_000, 100 * MS);
         assert_eq!(wish(&mut frequency), None, "the first one is on its way");
-        frequency.on_fate(1, Fate::Lost);
-        assert_eq!(wish(&mut frequency), Some((1, 12, 25_000)));
-        frequency.on_fate(1, Fate::Acknowledged);
-        frequency.on_flight(50_000, MS);
-        assert_eq!(wish(&mut frequency), Some((2, 32, 1_000)));
-        frequency.on_fate(1, Fate::Lost);
-        frequency.on_fate(2, Fate::Acknowledged);
+        frequency.on_fate(Fate::Lost, 1);
+        assert_eq!(wish(&mut frequency), Some((1, 12, 25 * MS, 3)));
+        frequency.on_fate(Fate::Acknowledged, 1);
+        frequency.on_ack(50_000, MS);
+        assert_eq!(wish(&mut frequency), Some((2, 32, MS, 3)));
+        frequency.on_fate(Fate::Lost, 1);
+        frequency.on_fate(Fate::Acknowledged, 2);
         assert_eq!(wish(&mut frequency), None, "an old one that was lost is of no interest");
         assert_eq!(frequency.new_delay(25 * MS), Some(MS));
-        frequency.on_flight(3, MS / 10);
-        assert_eq!(wish(&mut frequency), Some((3, 2, 1_000)));
+        frequency.on_ack(3, MS / 10);
+        assert_eq!(wish(&mut frequency), Some((3, 2, MS, 3)));
     }
 
     #[test]
     fn what_the_program_wants_is_the_least() {
-        let mut frequency = Frequency::new(10, 25 * MS, MS);
-        assert_eq!(wish(&mut frequency), Some((0, 10, 25_000)));
-        frequency.on_fate(0, Fate::Acknowledged);
-        frequency.on_flight(5, MS);
+        let mut frequency = Frequency::new((10, 3), 25 * MS, MS);
+        assert_eq!(wish(&mut frequency), Some((0, 10, 25 * MS, 3)));
+        frequency.on_fate(Fate::Acknowledged, 0);
+        frequency.on_ack(5, MS);
         assert_eq!(wish(&mut frequency), None);
-        let mut each = Frequency::new(1, 25 * MS, MS);
-        assert_eq!(wish(&mut each), Some((0, 1, 25_000)));
-        each.on_fate(0, Fate::Acknowledged);
-        each.on_flight(50_000, MS);
+        let mut each = Frequency::new((1, 3), 25 * MS, MS);
+        assert_eq!(wish(&mut each), Some((0, 1, 25 * MS, 3)));
+        each.on_fate(Fate::Acknowledged, 0);
+        each.on_ack(5_000, MS);
         assert_eq!(wish(&mut each), None);
+    }
+
+    #[test]
+    fn who_hears_of_gaps_at_once_lets_the_rest_wait_for_a_part_of_the_round_trip() {
+        let mut early = Frequency::new((2, 1), MS, MS);
+        assert_eq!(wish(&mut early), Some((0, 2, MS, 1)));
+        early.on_fate(Fate::Acknowledged, 0);
+        assert_eq!(early.new_delay(MS), Some(MS));
+        early.on_ack(900, 39 * MS);
+        assert_eq!(early.new_delay(MS), None, "it was not sent yet");
+        assert_eq!(wish(&mut early), Some((1, 2, 13 * MS, 1)));
+        assert_eq!(early.new_delay(MS), Some(13 * MS), "a longer one counts from then on");
+        early.on_fate(Fate::Acknowledged, 1);
+        assert_eq!(early.new_delay(13 * MS), Some(13 * MS));
+        early.on_ack(900, 900 * MS);
+        assert_eq!(wish(&mut early), None, "below twice as much");
+        early.on_ack(900, MS / 10);
+        assert_eq!(wish(&mut early), Some((2, 2, MS, 1)));
+        assert_eq!(early.new_delay(13 * MS), None, "a shorter one counts when the peer has it");
+        early.on_fate(Fate::Acknowledged, 2);
+        assert_eq!(early.new_delay(13 * MS), Some(MS));
     }
 }

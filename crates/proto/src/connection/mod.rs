@@ -46,6 +46,7 @@ use crate::mtu::Mtu;
 use crate::pacer::Pacer;
 use crate::path::{Address, Path};
 use crate::recovery::Recovery;
+use crate::redundancy::Redundancy;
 use crate::streams::{Side, StreamEvent, Streams};
 use crate::token::Token;
 
@@ -116,6 +117,9 @@ pub(crate) struct Connection {
     pacer: Pacer,
     acks: Acks,
     frequency: Frequency,
+    redundancy: Redundancy,
+    /// Messages filled the last packet while streams waited.
+    is_turn_of_streams: bool,
     idle: Idle,
     lull: Lull,
     idle_timeout: Option<Duration>,
@@ -210,6 +214,8 @@ impl Connection {
             pacer: Pacer::new(u64::from(packet_size)),
             acks: Acks::new(Arc::clone(&config.acks)),
             frequency: new_frequency(&config, &parameters),
+            redundancy: Redundancy::default(),
+            is_turn_of_streams: false,
             idle: Idle::new(now),
             lull: Lull::default(),
             idle_timeout: new_idle_timeout(&config, &parameters),
@@ -394,7 +400,8 @@ fn new_controller(
 
 fn new_frequency(config: &Config, peer: &Parameters) -> Frequency {
     let least_delay = Duration::from_micros(peer.min_ack_delay);
-    Frequency::new(config.ack_tolerance, config.max_ack_delay, least_delay)
+    let (tolerance, threshold) = (config.ack_tolerance, config.ack_threshold);
+    Frequency::new((tolerance, threshold), config.max_ack_delay, least_delay)
 }
 
 fn new_idle_timeout(config: &Config, peer: &Parameters) -> Option<Duration> {

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::crypto::PublicKey;
 use crate::endpoint::State;
 use crate::event::{Ended, Outcome};
+use crate::priority::Priority;
 use crate::{messages, streams};
 
 pub use crate::messages::{MessageFate, SendMode};
@@ -239,6 +240,10 @@ impl Connection {
         self.streams.give(stream, data).map_err(written)
     }
 
+    pub(crate) fn set_priority(&mut self, stream: u64, priority: Priority) -> Result<(), Fail> {
+        self.streams.set_priority(stream, priority).map_err(written)
+    }
+
     pub(crate) fn finish(&mut self, stream: u64) -> Result<(), Fail> {
         self.check()?;
         self.streams.finish(stream).map_err(written)
@@ -322,11 +327,11 @@ impl Connection {
         &mut self,
         now: Instant,
         data: Bytes,
-        mode: SendMode,
+        how: (SendMode, Priority),
         track: bool,
     ) -> Result<u64, Fail> {
         self.check()?;
-        self.messages.send(now, data, mode, track).map_err(|error| match error {
+        self.messages.send(now, data, how, track).map_err(|error| match error {
             messages::SendError::Blocked => Fail::Blocked,
             messages::SendError::TooLarge { max } => Fail::TooLarge { max },
             messages::SendError::TooManyTracked => Fail::TooManyTracked,

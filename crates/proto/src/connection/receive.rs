@@ -181,9 +181,13 @@ impl Connection {
     /// What went to the address where the peer was hardly came there (docs/PROTOCOL.md, 9.3.2): it is
     /// sent again at once, instead of when a probe timeout shows it.
     fn leave_old_address(&mut self, now: Instant) {
-        let Self { recovery, streams, messages, acks, frequency, moved_before, .. } = self;
-        let mut fates = |fate, token| tell(streams, messages, acks, frequency, fate, token);
-        recovery.on_left_address(now, *moved_before, &mut fates);
+        let Self { recovery, streams, messages, acks, frequency, redundancy, .. } = self;
+        let mut fates = |fate, token| {
+            if redundancy.passes(fate, token) {
+                tell(streams, messages, acks, frequency, fate, token);
+            }
+        };
+        recovery.on_left_address(now, self.moved_before, &mut fates);
     }
 
     /// The session is at another address, which is proven.
@@ -314,8 +318,13 @@ impl Connection {
 
     fn on_ack(&mut self, now: Instant, ack: &Ack<'_>) -> Result<(), Violation> {
         let flight = self.recovery.bytes_in_flight();
-        let Self { recovery, controller, streams, messages, acks, frequency, .. } = self;
-        let mut fates = |fate, token| tell(streams, messages, acks, frequency, fate, token);
+        let Self { recovery, controller, streams, messages, acks, frequency, redundancy, .. } =
+            self;
+        let mut fates = |fate, token| {
+            if redundancy.passes(fate, token) {
+                tell(streams, messages, acks, frequency, fate, token);
+            }
+        };
         let outcome = recovery.on_ack(now, ack, &mut **controller, &mut fates).map_err(|_| {
             let detail = "an acknowledgement for a packet that was never sent";
             Violation { code: Code::PROTOCOL_VIOLATION, detail }
@@ -332,7 +341,7 @@ impl Connection {
         }
         let rtt = self.recovery.rtt().smoothed;
         let packets = flight / u64::from(self.size()).max(1);
-        self.frequency.on_flight(packets, rtt);
+        self.frequency.on_ack(packets, rtt);
         self.heed_frequency();
         self.messages.set_rtt(rtt);
         Ok(())
@@ -402,7 +411,7 @@ pub(super) fn tell(
                 acks.on_ack_acked(highest);
             }
         }
-        Token::AckFrequency { sequence } => frequency.on_fate(sequence, fate),
+        Token::AckFrequency { sequence } => frequency.on_fate(fate, sequence),
         Token::Message { .. }
         | Token::MessageDropped { .. }
         | Token::MaxMessageData

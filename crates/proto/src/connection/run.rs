@@ -65,7 +65,8 @@ impl Connection {
             && !self.acks.is_pending()
             && !self.acks.is_due(now)
             && !self.frequency.wants()
-            && !self.messages.wants();
+            && !self.messages.wants()
+            && !self.redundancy.is_due(now);
         if !is_free {
             return 0;
         }

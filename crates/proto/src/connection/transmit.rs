@@ -10,7 +10,9 @@ use crate::config::MIN_PACKET_SIZE;
 use crate::keys::Allowance;
 use crate::packet::Draft;
 use crate::path::Probe;
+use crate::priority::Priority;
 use crate::recovery::Sent;
+use crate::redundancy;
 use crate::streams::Growth;
 use crate::token::Token;
 
@@ -133,7 +135,7 @@ impl Connection {
             return Some(Permit::Probe);
         }
         let fits = size <= self.window_room(now);
-        if !self.wants_data() {
+        if !self.wants_data(now) {
             if fits {
                 self.recovery.on_app_limited();
             }
@@ -144,8 +146,12 @@ impl Connection {
     }
 
     /// Whether anything but acknowledgements is to be sent.
-    pub(super) fn wants_data(&self) -> bool {
-        self.wants_ping || self.streams.wants() || self.messages.wants() || self.frequency.wants()
+    pub(super) fn wants_data(&self, now: Instant) -> bool {
+        self.wants_ping
+            || self.streams.wants()
+            || self.messages.wants()
+            || self.frequency.wants()
+            || self.redundancy.is_due(now)
     }
 
     /// Writes one datagram, and gives its length, which is 0 if there is nothing to send.
@@ -185,8 +191,12 @@ impl Connection {
             return 0;
         }
         // Where nothing fits behind the ACK, such as a datagram as large as a packet, it goes alone.
-        let is_ack_eliciting = draft.is_ack_eliciting();
+        let (is_ack_eliciting, left) = (draft.is_ack_eliciting(), draft.room());
         let len = self.seal(public, draft, buffer);
+        if len > 0 {
+            let copies = redundancy::copies(self.recovery.loss_rate());
+            self.redundancy.on_sent(now, tokens, left, (copies, self.config.redundancy));
+        }
         if permit == Permit::Probe && is_ack_eliciting {
             self.probes = self.probes.saturating_sub(1);
         }
@@ -210,9 +220,32 @@ impl Connection {
             self.frequency.write(draft);
             self.heed_frequency();
         }
-        self.messages.write_frames(now, draft);
+        let size = u64::from(self.size());
+        let Self { messages, streams, redundancy, .. } = self;
+        if messages.waiting() > size {
+            // They are late already, for want of bandwidth: copies would make others late.
+            redundancy.give_way();
+        }
+        let classes = messages.write_first(now, draft);
+        let goes_anyway = messages.wants() || streams.wants();
+        let budget = (self.config.redundancy, goes_anyway);
+        redundancy.write(now, budget, draft, |token, draft| match token {
+            Token::Stream { .. } => streams.copy(token, draft),
+            _ => messages.copy(now, token, draft),
+        });
+        // Large messages and streams take turns, but what is urgent does not wait.
         let rtt = self.recovery.rtt().smoothed;
-        self.streams.write_frames(&mut Growth { now, rtt, grant }, draft);
+        let mut growth = Growth { now, rtt, grant };
+        let is_usual = classes.starts_with(&[Priority::Urgent]);
+        if self.is_turn_of_streams || (is_usual && streams.is_urgent()) {
+            streams.write_frames(&mut growth, draft);
+            self.is_turn_of_streams = false;
+            messages.write_others(now, classes, draft);
+        } else {
+            messages.write_others(now, classes, draft);
+            streams.write_frames(&mut growth, draft);
+            self.is_turn_of_streams = streams.wants() && messages.wants();
+        }
     }
 
     /// Seals the draft into `buffer`, behind the ACK if there has to be one, and gives the

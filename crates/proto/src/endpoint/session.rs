@@ -15,6 +15,7 @@ use super::slot::Stage;
 use crate::connection::Connection;
 use crate::crypto::PublicKey;
 use crate::event::{Ended, Handle, Outcome};
+use crate::priority::Priority;
 
 pub use crate::connection::{
     Fail, Message, MessageFate, Read, ReceiptState, ReceivedMode, SendMode, Stats,
@@ -165,6 +166,15 @@ impl Session<'_> {
         self.live()?.give(stream, data)
     }
 
+    /// What is sent of a stream for the first time goes before, or after, that of others. Default:
+    /// [`Priority::Normal`].
+    ///
+    /// # Errors
+    /// The stream is not one to write to, or over.
+    pub fn set_priority(&mut self, stream: u64, priority: Priority) -> Result<(), Fail> {
+        self.live()?.set_priority(stream, priority)
+    }
+
     /// Ends the stream behind what was written.
     ///
     /// # Errors
@@ -249,8 +259,24 @@ impl Session<'_> {
     /// [`Fail::Blocked`] until [`MessageWritable`](crate::EventKind::MessageWritable), or it cannot
     /// be sent.
     pub fn send_message(&mut self, data: Bytes, mode: SendMode, track: bool) -> Result<u64, Fail> {
+        self.send_message_with(data, mode, Priority::Normal, track)
+    }
+
+    /// As [`send_message`](Self::send_message), with a priority: it counts for
+    /// [`Reliable`](SendMode::Reliable) messages and those with a
+    /// [`Deadline`](SendMode::Deadline). [`Ordered`](SendMode::Ordered) ones keep their order.
+    ///
+    /// # Errors
+    /// As [`send_message`](Self::send_message).
+    pub fn send_message_with(
+        &mut self,
+        data: Bytes,
+        mode: SendMode,
+        priority: Priority,
+        track: bool,
+    ) -> Result<u64, Fail> {
         let now = self.now;
-        self.live()?.send_message(now, data, mode, track)
+        self.live()?.send_message(now, data, (mode, priority), track)
     }
 
     /// The next message that came.

@@ -16,6 +16,8 @@ use super::{
 };
 use crate::memory::Windows;
 use crate::packet::Draft;
+use crate::priority::Priority;
+use crate::redundancy::Copied;
 use crate::token::{Fate, Token};
 
 /// Datagrams that wait for the program take no more than this times the window of messages.
@@ -83,10 +85,10 @@ impl Mailbox {
         &mut self,
         now: Instant,
         data: Bytes,
-        mode: SendMode,
+        how: (SendMode, Priority),
         is_tracked: bool,
     ) -> Result<u64, SendError> {
-        self.open().send(now, data, mode, is_tracked)
+        self.open().send_with(now, data, how, is_tracked)
     }
 
     pub(crate) fn receive(&mut self, now: Instant) -> Option<Message> {
@@ -188,10 +190,27 @@ impl Mailbox {
         self.get().is_some_and(Messages::wants)
     }
 
-    pub(crate) fn write_frames(&mut self, now: Instant, draft: &mut Draft<'_>) {
+    pub(crate) fn write_first(&mut self, now: Instant, draft: &mut Draft<'_>) -> [Priority; 3] {
+        self.get_mut().map_or(Priority::ALL, |messages| messages.write_first(now, draft))
+    }
+
+    pub(crate) fn write_others(
+        &mut self,
+        now: Instant,
+        classes: [Priority; 3],
+        draft: &mut Draft<'_>,
+    ) {
         if let Some(messages) = self.get_mut() {
-            messages.write_frames(now, draft);
+            messages.write_others(now, classes, draft);
         }
+    }
+
+    pub(crate) fn waiting(&self) -> u64 {
+        self.get().map_or(0, Messages::waiting)
+    }
+
+    pub(crate) fn copy(&mut self, now: Instant, token: Token, draft: &mut Draft<'_>) -> Copied {
+        self.get_mut().map_or(Copied::Gone, |messages| messages.copy(now, token, draft))
     }
 
     pub(crate) fn write_receipt(&mut self, draft: &mut Draft<'_>) {

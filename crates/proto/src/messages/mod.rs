@@ -31,6 +31,8 @@ pub(crate) use mailbox::Mailbox;
 pub(crate) use window::WindowSize;
 
 use crate::packet::Draft;
+use crate::priority::Priority;
+use crate::redundancy::Copied;
 use crate::token::{Fate, Token};
 use datagrams::Datagrams;
 use fates::Fates;
@@ -200,13 +202,25 @@ impl Messages {
         }
     }
 
-    /// Takes a message to be sent, and returns its id. If it `is_tracked`, its fate is kept until
-    /// it is taken.
+    /// As [`send_with`](Self::send_with), with the usual priority.
+    #[cfg(test)]
     pub(crate) fn send(
         &mut self,
         now: Instant,
         data: Bytes,
         mode: SendMode,
+        is_tracked: bool,
+    ) -> Result<u64, SendError> {
+        self.send_with(now, data, (mode, Priority::Normal), is_tracked)
+    }
+
+    /// Takes a message to be sent, and returns its id. If it `is_tracked`, its fate is kept until
+    /// it is taken. Priorities count for what is reliable without order, or has a deadline.
+    pub(crate) fn send_with(
+        &mut self,
+        now: Instant,
+        data: Bytes,
+        (mode, priority): (SendMode, Priority),
         is_tracked: bool,
     ) -> Result<u64, SendError> {
         self.check(&data, mode, is_tracked)?;
@@ -224,7 +238,9 @@ impl Messages {
                 return Ok(id);
             }
         };
-        self.sender.push(id, Queued { data, kind, deadline });
+        // Those in order stay in it (docs/PROTOCOL.md, 7.5).
+        let priority = if kind == Kind::Ordered { Priority::Normal } else { priority };
+        self.sender.push(id, Queued { data, kind, deadline, priority });
         Ok(id)
     }
 
@@ -402,21 +418,55 @@ impl Messages {
     }
 
     /// Writes what fits of what waits. Behind a DATAGRAM nothing fits any more.
+    #[cfg(test)]
     pub(crate) fn write_frames(&mut self, now: Instant, draft: &mut Draft<'_>) {
+        let others = self.write_first(now, draft);
+        self.write_others(now, others, draft);
+    }
+
+    /// Writes what is not data, and urgent pieces. Gives the classes of the others, in their order,
+    /// all of them once in a while.
+    pub(crate) fn write_first(&mut self, now: Instant, draft: &mut Draft<'_>) -> [Priority; 3] {
         self.sender.expire(now, &mut self.fates);
         self.write_limit(draft);
         self.write_receipt(draft);
         // In front of pieces, which may fill every packet; those of this one may make it due.
         self.write_request(draft);
         self.sender.write_dropped(draft);
+        let order = self.sender.turn();
+        if order.starts_with(&[Priority::Urgent]) {
+            self.sender.write_pieces(now, &[Priority::Urgent], draft, 0);
+        }
+        order
+    }
+
+    /// Writes all other pieces, in the order of `classes`, and datagrams.
+    pub(crate) fn write_others(
+        &mut self,
+        now: Instant,
+        classes: [Priority; 3],
+        draft: &mut Draft<'_>,
+    ) {
         let pieces_wait = self.sender.wants_pieces();
         let reserve = self.datagrams.reserve(draft.room(), pieces_wait, &mut self.fates);
         let before = draft.len();
-        self.sender.write_pieces(now, draft, reserve);
+        self.sender.write_pieces(now, &classes, draft, reserve);
         let alone = pieces_wait && draft.len() == before;
         self.ask_if_due();
         self.write_request(draft);
         self.datagrams.write(draft, alone);
+    }
+
+    /// Bytes of messages of which nothing was sent yet, each with a cost of 32 besides.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.sender.queued()
+    }
+
+    /// Writes once more what a token names (docs/PROTOCOL.md, 8.2.1).
+    pub(crate) fn copy(&mut self, now: Instant, token: Token, draft: &mut Draft<'_>) -> Copied {
+        let Token::Message { number, offset, len } = token else { return Copied::Gone };
+        self.sender.expire(now, &mut self.fates);
+        self.sender.copy(now, (number, offset, len), draft)
     }
 
     /// Writes the RECEIPT of messages, if one is owed: what is sent of messages while the session

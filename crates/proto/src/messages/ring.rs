@@ -18,6 +18,12 @@ pub(super) struct Ring<T> {
     len: usize,
 }
 
+impl<T> Default for Ring<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T> Ring<T> {
     pub(super) const fn new() -> Self {
         Self { places: VecDeque::new(), len: 0 }

@@ -11,7 +11,9 @@ use super::Kind;
 use super::fates::{Fates, MessageFate};
 use super::ring::Ring;
 use crate::packet::Draft;
+use crate::priority::{Classes, Priority, Turns};
 use crate::ranges::RangeSet;
+use crate::redundancy::Copied;
 use crate::token::Token;
 
 /// Pieces of less are not begun at the end of a packet: they cost more than they carry.
@@ -24,6 +26,7 @@ pub(super) struct Queued {
     pub(super) data: Bytes,
     pub(super) kind: Kind,
     pub(super) deadline: Option<Instant>,
+    pub(super) priority: Priority,
 }
 
 /// A message of which at least one piece was sent, and not everything acknowledged.
@@ -33,6 +36,7 @@ pub(super) struct Queued {
 struct Flight {
     id: u64,
     kind: Kind,
+    priority: Priority,
     order: u64,
     start: u64,
     length: u64,
@@ -57,6 +61,17 @@ impl Flight {
         self.start.saturating_add(self.length).saturating_add(COST)
     }
 
+    /// The header of a piece at `offset`.
+    fn header(&self, now: Instant, number: u64, offset: u64) -> MessageHeader {
+        let mode = match self.kind {
+            Kind::Ordered => Mode::Ordered { order: self.order },
+            Kind::Deadline => Mode::Deadline { lifetime: self.lifetime(now) },
+            Kind::Reliable | Kind::Unreliable => Mode::Reliable,
+        };
+        let (start, length) = (self.start, self.length);
+        MessageHeader { mode, number, start, length, offset, len: 0 }
+    }
+
     /// Writes a piece from `offset` on, up to `end` at most, if a worthwhile one fits when `reserve`
     /// bytes are left free. Returns its end.
     fn write(
@@ -67,13 +82,8 @@ impl Flight {
         draft: &mut Draft<'_>,
         reserve: usize,
     ) -> Option<u64> {
-        let mode = match self.kind {
-            Kind::Ordered => Mode::Ordered { order: self.order },
-            Kind::Deadline => Mode::Deadline { lifetime: self.lifetime(now) },
-            Kind::Reliable | Kind::Unreliable => Mode::Reliable,
-        };
-        let (start, length, offset) = (self.start, self.length, pieces.start);
-        let header = MessageHeader { mode, number, start, length, offset, len: 0 };
+        let (length, offset) = (self.length, pieces.start);
+        let header = self.header(now, number, offset);
         let fitting = header.fit(draft.room().checked_sub(reserve)?)?;
         let wanted = usize::try_from(pieces.end.min(length) - offset).ok()?;
         let len = fitting.len.min(wanted);
@@ -120,15 +130,16 @@ struct Next {
 pub(super) struct Sender {
     /// The peer's limit.
     limit: u64,
-    /// By id.
-    queue: Ring<Queued>,
+    /// By id, for each class.
+    queue: Classes<Ring<Queued>>,
     /// By number.
     flights: Ring<Flight>,
     next: Next,
-    /// The flight whose data were not all sent once: the last one, if any.
-    current: Option<u64>,
+    /// The flight whose data were not all sent once: the last one of its class, if any.
+    current: Classes<Option<u64>>,
     /// Flights with lost pieces, by number.
-    lost: RangeSet,
+    lost: Classes<RangeSet>,
+    turns: Turns,
     /// Flights whose dropping the peer has to be told of, by number.
     dropped: RangeSet,
     deadlines: BTreeSet<(Instant, Due)>,
@@ -146,11 +157,12 @@ impl Sender {
     pub(super) fn new() -> Self {
         Self {
             limit: 0,
-            queue: Ring::new(),
+            queue: Classes::default(),
             flights: Ring::new(),
             next: Next::default(),
-            current: None,
-            lost: RangeSet::new(),
+            current: Classes::default(),
+            lost: Classes::default(),
+            turns: Turns::default(),
             dropped: RangeSet::new(),
             deadlines: BTreeSet::new(),
             buffered: 0,
@@ -182,7 +194,7 @@ impl Sender {
         self.buffered = self.buffered.saturating_add(cost(&queued.data));
         self.queued = self.queued.saturating_add(cost(&queued.data));
         self.deadlines.extend(queued.deadline.map(|deadline| (deadline, Due::Queued(id))));
-        self.queue.push(id, queued);
+        self.queue.get_mut(queued.priority).push(id, queued);
     }
 
     /// Whether a frame waits that may be sent.
@@ -191,9 +203,12 @@ impl Sender {
     }
 
     pub(super) fn wants_pieces(&self) -> bool {
-        !self.lost.is_empty()
-            || self.current.is_some()
-            || self.queue.first().is_some_and(|(_, queued)| self.is_allowed(&queued.data))
+        let is_allowed = |queue: &Ring<Queued>| {
+            queue.first().is_some_and(|(_, queued)| self.is_allowed(&queued.data))
+        };
+        self.lost.iter().any(|lost| !lost.is_empty())
+            || self.current.iter().any(Option::is_some)
+            || self.queue.iter().any(is_allowed)
     }
 
     /// Whether the peer's limit allows this message to be the next one.
@@ -215,21 +230,35 @@ impl Sender {
         }
     }
 
-    /// Writes pieces, lost ones first, and leaves `reserve` bytes free. Says whether all that may be
-    /// sent was.
+    /// The order of the classes in the next packet.
+    pub(super) fn turn(&mut self) -> [Priority; 3] {
+        self.turns.next()
+    }
+
+    /// Writes pieces of these classes, in each lost ones first, and leaves `reserve` bytes free. Says
+    /// whether all that may be sent was.
     pub(super) fn write_pieces(
         &mut self,
         now: Instant,
+        classes: &[Priority],
         draft: &mut Draft<'_>,
         reserve: usize,
     ) -> bool {
-        self.write_lost(now, draft, reserve)
-            && self.write_current(now, draft, reserve)
-            && self.write_queued(now, draft, reserve)
+        classes.iter().all(|&class| {
+            self.write_lost(now, class, draft, reserve)
+                && self.write_current(now, class, draft, reserve)
+                && self.write_queued(now, class, draft, reserve)
+        })
     }
 
-    fn write_lost(&mut self, now: Instant, draft: &mut Draft<'_>, reserve: usize) -> bool {
-        while let Some(number) = self.lost.first().map(|first| first.start) {
+    fn write_lost(
+        &mut self,
+        now: Instant,
+        class: Priority,
+        draft: &mut Draft<'_>,
+        reserve: usize,
+    ) -> bool {
+        while let Some(number) = self.lost.get(class).first().map(|first| first.start) {
             if let Some(flight) = self.flights.get_mut(number) {
                 while let Some(pieces) = flight.lost.first() {
                     let start = pieces.start;
@@ -239,13 +268,19 @@ impl Sender {
                     flight.lost.remove(start..end);
                 }
             }
-            self.lost.remove(number..number + 1);
+            self.lost.get_mut(class).remove(number..number + 1);
         }
         true
     }
 
-    fn write_current(&mut self, now: Instant, draft: &mut Draft<'_>, reserve: usize) -> bool {
-        let Some(number) = self.current else { return true };
+    fn write_current(
+        &mut self,
+        now: Instant,
+        class: Priority,
+        draft: &mut Draft<'_>,
+        reserve: usize,
+    ) -> bool {
+        let Some(number) = *self.current.get(class) else { return true };
         if let Some(flight) = self.flights.get_mut(number) {
             while flight.sent < flight.end() {
                 let pieces = flight.sent..flight.end();
@@ -255,18 +290,25 @@ impl Sender {
                 flight.sent = end;
             }
         }
-        self.current = None;
+        *self.current.get_mut(class) = None;
         true
     }
 
-    fn write_queued(&mut self, now: Instant, draft: &mut Draft<'_>, reserve: usize) -> bool {
-        while let Some((id, queued)) = self.queue.first()
+    fn write_queued(
+        &mut self,
+        now: Instant,
+        class: Priority,
+        draft: &mut Draft<'_>,
+        reserve: usize,
+    ) -> bool {
+        while let Some((id, queued)) = self.queue.get(class).first()
             && self.is_allowed(&queued.data)
         {
             let Next { number, start, order } = self.next;
             let mut flight = Flight {
                 id,
                 kind: queued.kind,
+                priority: class,
                 order,
                 start,
                 length: queued.data.len() as u64,
@@ -282,7 +324,7 @@ impl Sender {
                 return false;
             };
             flight.sent = end;
-            self.queue.pop_first();
+            self.queue.get_mut(class).pop_first();
             self.queued = self.queued.saturating_sub(cost(&flight.data));
             self.next = Next {
                 number: number + 1,
@@ -296,11 +338,34 @@ impl Sender {
             let is_partial = flight.sent < flight.end();
             self.flights.push(number, flight);
             if is_partial {
-                self.current = Some(number);
+                *self.current.get_mut(class) = Some(number);
                 return false;
             }
         }
         true
+    }
+
+    /// Writes a piece once more that was sent, if all of it fits.
+    pub(super) fn copy(
+        &self,
+        now: Instant,
+        (number, offset, len): (u64, u32, u32),
+        draft: &mut Draft<'_>,
+    ) -> Copied {
+        let flight = self.flights.get(number).filter(|flight| !flight.is_dropped);
+        let Some(flight) = flight else { return Copied::Gone };
+        let pieces = u64::from(offset)..u64::from(offset) + u64::from(len.max(1));
+        if flight.acknowledged.gaps(pieces.clone()).next() != Some(pieces.clone()) {
+            return Copied::Gone;
+        }
+        let room = flight.header(now, number, pieces.start).fit(draft.room());
+        if room.is_none_or(|fitting| fitting.len < len as usize) {
+            return Copied::NoRoom;
+        }
+        match flight.write(now, number, pieces, draft, 0) {
+            Some(_) => Copied::Yes,
+            None => Copied::NoRoom,
+        }
     }
 
     /// A piece was acknowledged.
@@ -317,7 +382,7 @@ impl Sender {
         if pieces != all {
             flight.lost.remove(pieces.clone());
             if flight.lost.is_empty() {
-                self.lost.remove(number..number + 1);
+                self.lost.get_mut(flight.priority).remove(number..number + 1);
             }
             flight.acknowledged.insert(pieces);
             if flight.acknowledged.first() != Some(all) {
@@ -337,7 +402,7 @@ impl Sender {
             flight.lost.insert(missing);
         }
         if !flight.lost.is_empty() {
-            self.lost.insert(number..number + 1);
+            self.lost.get_mut(flight.priority).insert(number..number + 1);
         }
     }
 
@@ -371,10 +436,7 @@ impl Sender {
         if !flight.is_dropped {
             self.buffered = self.buffered.saturating_sub(cost(&flight.data));
         }
-        if self.current == Some(number) {
-            self.current = None;
-        }
-        self.lost.remove(number..number + 1);
+        self.forget_turn(number, flight.priority);
         self.dropped.remove(number..number + 1);
         if let Some(deadline) = flight.deadline {
             self.deadlines.remove(&(deadline, Due::Flight(number)));
@@ -397,7 +459,7 @@ impl Sender {
         while self.next_deadline().is_some_and(|deadline| deadline <= now) {
             match self.deadlines.pop_first() {
                 Some((_, Due::Queued(id))) => {
-                    if let Some(queued) = self.queue.remove(id) {
+                    if let Some(queued) = self.queue.iter_mut().find_map(|queue| queue.remove(id)) {
                         self.buffered = self.buffered.saturating_sub(cost(&queued.data));
                         self.queued = self.queued.saturating_sub(cost(&queued.data));
                     }
@@ -415,15 +477,19 @@ impl Sender {
         flight.data = Bytes::new();
         flight.is_dropped = true;
         flight.lost = RangeSet::new();
-        self.lost.remove(number..number + 1);
+        let priority = flight.priority;
         self.dropped.insert(number..number + 1);
         // If all was sent, an acknowledgement may still come that says so.
         if flight.sent < flight.end() {
             fates.set(flight.id, MessageFate::Dropped);
         }
-        if self.current == Some(number) {
-            self.current = None;
-        }
+        self.forget_turn(number, priority);
+    }
+
+    /// Nothing more is to be sent of a flight.
+    fn forget_turn(&mut self, number: u64, priority: Priority) {
+        self.current.get_mut(priority).take_if(|current| *current == number);
+        self.lost.get_mut(priority).remove(number..number + 1);
     }
 
     /// The peer reads no more (docs/PROTOCOL.md, 7.6.3): nothing more is sent.
@@ -432,7 +498,7 @@ impl Sender {
             return;
         }
         self.stopped = Some(self.received());
-        while let Some((id, _)) = self.queue.pop_first() {
+        while let Some((id, _)) = self.queue.iter_mut().find_map(Ring::pop_first) {
             fates.set(id, MessageFate::Lost);
             self.is_cut = true;
         }
@@ -440,11 +506,16 @@ impl Sender {
             let fate = if flight.is_dropped { MessageFate::Dropped } else { MessageFate::Lost };
             fates.set(flight.id, fate);
         }
-        self.current = None;
-        self.lost = RangeSet::new();
+        self.current = Classes::default();
+        self.lost = Classes::default();
         self.dropped = RangeSet::new();
         self.deadlines.clear();
         (self.buffered, self.queued) = (0, 0);
+    }
+
+    /// The flights whose data were not all sent once.
+    fn partial(&self) -> impl Iterator<Item = &Flight> {
+        self.current.iter().filter_map(|number| self.flights.get((*number)?))
     }
 
     /// Where the next message will begin: the end of all that have a number.
@@ -454,8 +525,7 @@ impl Sender {
 
     /// Up to here all data were sent: what a receipt can speak of.
     pub(super) fn sent(&self) -> u64 {
-        let current = self.current.and_then(|number| self.flights.get(number));
-        current.map_or(self.next.start, |flight| flight.start)
+        self.partial().map(|flight| flight.start).min().unwrap_or(self.next.start)
     }
 
     /// Up to here everything was acknowledged, or its dropping was.
@@ -466,21 +536,24 @@ impl Sender {
 
     /// Whether every message has a number and was sent.
     pub(super) fn is_all_sent(&self) -> bool {
-        self.queue.is_empty() && self.current.is_none() && !self.is_cut
+        self.queue.iter().all(Ring::is_empty) && self.partial().next().is_none() && !self.is_cut
     }
 
     /// Whether every message before this id was sent, as far as it will be.
     pub(super) fn is_sent_before(&self, id: u64) -> bool {
-        let current = self.current.and_then(|number| self.flights.get(number));
-        let waiting = self.queue.first().map(|(waiting, _)| waiting);
-        current.map(|flight| flight.id).into_iter().chain(waiting).all(|waiting| waiting >= id)
+        let waiting = self.queue.iter().filter_map(|queue| Some(queue.first()?.0));
+        self.partial().map(|flight| flight.id).chain(waiting).all(|waiting| waiting >= id)
     }
 
     /// Whether nothing is held here.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        let is_idle = self.queue.is_empty() && self.flights.is_empty() && self.buffered == 0;
-        is_idle && self.lost.is_empty() && self.dropped.is_empty() && self.deadlines.is_empty()
+        let is_idle =
+            self.queue.iter().all(Ring::is_empty) && self.flights.is_empty() && self.buffered == 0;
+        is_idle
+            && self.lost.iter().all(RangeSet::is_empty)
+            && self.dropped.is_empty()
+            && self.deadlines.is_empty()
     }
 }
 

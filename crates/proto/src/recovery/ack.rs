@@ -136,7 +136,7 @@ impl Recovery {
 
     fn acknowledge(&mut self, now: Instant, ack: &Ack<'_>, fates: &mut Fates<'_>) -> Newly {
         let mut newly = Newly::default();
-        let Self { sent, rate, thresholds, undo, counters, .. } = self;
+        let Self { sent, rate, thresholds, undo, loss_rate, counters, .. } = self;
         let (path_start, before) = (self.path_start, self.highest_acked.unwrap_or(0));
         let flight = sent.outstanding() as u64;
         thresholds.on_ack(ack.highest, self.next);
@@ -159,9 +159,12 @@ impl Recovery {
                 if packet.state == State::Lost {
                     thresholds.on_spurious(before.saturating_sub(number), flight);
                     if !packet.is_size_probe {
+                        loss_rate.on_spurious();
                         rate.on_spurious(u64::from(bytes));
                         undo.on_spurious(packet.lost_at);
                     }
+                } else {
+                    loss_rate.on_acked();
                 }
             });
             newly.is_any |= is_new;
@@ -226,7 +229,7 @@ impl Recovery {
         let mut losses = Losses::default();
         let highest_acked = self.highest_acked.unwrap_or(0);
         let loss_delay = self.thresholds.loss_delay(&self.rtt);
-        let Self { sent, rtt, thresholds, rate, counters, ecn, path_start, .. } = self;
+        let Self { sent, rtt, thresholds, rate, loss_rate, counters, ecn, path_start, .. } = self;
         self.loss_time = sent.declare_lost(
             now,
             highest_acked,
@@ -245,6 +248,7 @@ impl Recovery {
                 losses.sizes.add(packet);
                 if !packet.is_size_probe && !may_be_mark {
                     rate.on_lost(u64::from(packet.bytes));
+                    loss_rate.on_lost();
                     losses.add(packet, is_contiguous, rtt.first_sample_at);
                 }
             },

@@ -5,6 +5,7 @@
 mod ack;
 mod ecn;
 mod loss;
+mod loss_rate;
 mod rate;
 mod rtt;
 mod sent;
@@ -25,6 +26,7 @@ use crate::token::{Fate, Token};
 pub(crate) use ack::SizeLosses;
 #[cfg(test)]
 use ack::{AckOutcome, NeverSent};
+pub(crate) use loss_rate::LossRate;
 pub(crate) use rtt::Rtt;
 pub(crate) use timer::TimeoutOutcome;
 
@@ -122,6 +124,7 @@ pub(crate) struct Recovery {
     undo: Undo,
     /// The first number sent on this path: what went before says nothing about it.
     path_start: u64,
+    loss_rate: LossRate,
     counters: Counters,
 }
 
@@ -143,6 +146,7 @@ impl Recovery {
             rate: DeliveryRate::default(),
             undo: Undo::default(),
             path_start: 0,
+            loss_rate: LossRate::default(),
             counters: Counters::default(),
         }
     }
@@ -223,6 +227,7 @@ impl Recovery {
         self.rtt = Rtt::new(self.config.initial_rtt);
         self.thresholds = Thresholds::new();
         self.undo = Undo::default();
+        self.loss_rate = LossRate::default();
         self.ecn.restart();
         self.probe.count = 0;
         self.probe.restart(now);
@@ -272,6 +277,11 @@ impl Recovery {
     /// Bytes in flight.
     pub(crate) fn bytes_in_flight(&self) -> u64 {
         self.sent.bytes_in_flight()
+    }
+
+    /// Which part of the packets was lost lately on this path, size probes aside.
+    pub(crate) fn loss_rate(&self) -> LossRate {
+        self.loss_rate
     }
 
     /// What was counted.

@@ -14,6 +14,7 @@ mod landing;
 mod outgoing;
 mod program;
 mod queue;
+mod ready;
 mod receipts;
 mod receive_buffer;
 mod receiver;
@@ -50,6 +51,7 @@ use closing::Remains;
 use flow::{Credit, Window};
 use id::{End, Kind, Known};
 use queue::Queue;
+use ready::Ready;
 use record::{Half, Record};
 use records::Records;
 
@@ -161,7 +163,7 @@ pub(crate) struct Streams {
     /// Streams with something to send that needs no credit of the connection.
     urgent: Queue,
     /// Streams with new data within their own limit.
-    ready: Queue,
+    ready: Ready,
     /// Streams with frames to send other than data.
     control: Queue,
     /// Streams with events.
@@ -206,7 +208,7 @@ impl Streams {
             buffered: 0,
             due: Due::default(),
             urgent: Queue::default(),
-            ready: Queue::default(),
+            ready: Ready::default(),
             control: Queue::default(),
             events: Queue::default(),
             has_opened: false,
@@ -374,7 +376,7 @@ impl Streams {
         }
         if !sender.is_ready && sender.fresh().is_some() {
             sender.is_ready = true;
-            self.ready.push_back(stream);
+            self.ready.push_back(stream, sender.priority);
         }
         if sender.is_blocked() && sender.blocked_at != Some(sender.limit) {
             sender.blocked_at = Some(sender.limit);

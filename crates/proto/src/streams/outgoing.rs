@@ -3,14 +3,14 @@
 
 use core::ops::Range;
 
-use rudp_wire::frame::{Control, Direction, Extent, Frame, Receipt, Stream};
+use rudp_wire::frame::{Control, Direction, Extent, Frame, Receipt, Stream, StreamHeader};
 
 use crate::packet::Draft;
+use crate::redundancy::Copied;
 use crate::token::{Fate, Token};
 
 use super::flow::Growth;
 use super::id::{self, End};
-use super::queue::Queue;
 use super::record::{self, Half, Record};
 use super::sender::{Finish, Piece};
 use super::{Phase, Streams, receipts};
@@ -66,8 +66,7 @@ impl Streams {
             while let Some(stream) = self.next_turn(is_urgent) {
                 match self.write_data(stream, is_urgent, draft) {
                     Wrote::Full => {
-                        self.queue(is_urgent).push_front(stream);
-                        self.mark(stream, is_urgent, true);
+                        self.put_back(stream, is_urgent);
                         return;
                     }
                     Wrote::Frame | Wrote::Nothing => self.schedule(stream),
@@ -81,8 +80,19 @@ impl Streams {
         }
     }
 
-    fn queue(&mut self, is_urgent: bool) -> &mut Queue {
-        if is_urgent { &mut self.urgent } else { &mut self.ready }
+    /// Whether new data of an urgent stream may be sent.
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.phase == Phase::Open && self.ready.is_urgent() && self.credit.left() > 0
+    }
+
+    /// Puts a stream back that had its turn too early.
+    fn put_back(&mut self, stream: u64, is_urgent: bool) {
+        if is_urgent {
+            self.urgent.push_front(stream);
+        } else if let Some(Record { send: Half::Open(sender), .. }) = self.records.get(stream) {
+            self.ready.push_front(stream, sender.priority);
+        }
+        self.mark(stream, is_urgent, true);
     }
 
     fn mark(&mut self, stream: u64, is_urgent: bool, is_queued: bool) {
@@ -96,7 +106,7 @@ impl Streams {
         if !is_urgent && self.credit.left() == 0 {
             return None;
         }
-        let stream = self.queue(is_urgent).pop_front()?;
+        let stream = if is_urgent { self.urgent.pop_front()? } else { self.ready.pop_front()? };
         self.mark(stream, is_urgent, false);
         Some(stream)
     }
@@ -291,6 +301,30 @@ impl Streams {
             self.offer_room(stream);
         }
         Wrote::Frame
+    }
+
+    /// Writes once more what a token names, if all of it fits (docs/PROTOCOL.md, 8.2.1).
+    pub(crate) fn copy(&self, token: Token, draft: &mut Draft<'_>) -> Copied {
+        let Token::Stream { stream, offset, len, end } = token else { return Copied::Gone };
+        let Some(Record { send: Half::Open(sender), .. }) = self.records.get(stream) else {
+            return Copied::Gone;
+        };
+        let range = offset..offset + u64::from(len);
+        if self.phase != Phase::Open || sender.reset.is_some() || !sender.buffer.misses(&range) {
+            return Copied::Gone;
+        }
+        let len = len as usize;
+        let header = StreamHeader { stream, offset, end, len, extent: Extent::Counted };
+        let is_written = draft.push_raw(true, Some(token), |writer| {
+            let result = writer.whole(|writer| {
+                header.encode(writer)?;
+                let slot = writer.slot(len)?;
+                sender.buffer.copy_out(offset, slot);
+                Ok(())
+            });
+            result.is_ok()
+        });
+        if is_written { Copied::Yes } else { Copied::NoRoom }
     }
 
     /// Gives `f` bytes of a stream with `prefix` in front of them, in one piece, for sealing.

@@ -13,6 +13,7 @@ use super::record::{self, Half};
 use super::send_buffer::SendBuffer;
 use super::sender::{Finish, Sender};
 use super::{Config, Phase, Streams};
+use crate::priority::Priority;
 
 /// The peer's limit allows no more streams of this direction for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -208,6 +209,23 @@ impl Streams {
             self.schedule(stream);
         }
         if len == 0 && is_short { Err(WriteError::Blocked) } else { Ok(len) }
+    }
+
+    /// What is sent of the stream for the first time goes before, or after, that of others.
+    pub(crate) fn set_priority(
+        &mut self,
+        stream: u64,
+        priority: Priority,
+    ) -> Result<(), WriteError> {
+        if !self.is_for(End::Local, stream) {
+            return Err(WriteError::Unknown);
+        }
+        let sender = self.sender(stream).ok_or(WriteError::Ended)?;
+        let before = core::mem::replace(&mut sender.priority, priority);
+        if before != priority && self.ready.remove(stream, before) {
+            self.ready.push_back(stream, priority);
+        }
+        Ok(())
     }
 
     /// Ends what the program writes to the stream.

@@ -42,6 +42,14 @@ impl Queue {
         self.0.as_mut()?.pop_front()
     }
 
+    /// Takes a stream out, and says whether it was here.
+    pub(super) fn remove(&mut self, stream: u64) -> bool {
+        let Some(streams) = &mut self.0 else { return false };
+        let before = streams.len();
+        streams.retain(|other| *other != stream);
+        streams.len() < before
+    }
+
     /// Gives back memory that holds nothing.
     pub(super) fn release_memory(&mut self) {
         self.0.take_if(|streams| streams.is_empty());

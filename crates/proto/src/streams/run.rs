@@ -104,7 +104,8 @@ impl Streams {
         self.credit.spend(end - start);
         if sender.fresh().is_none() {
             sender.is_ready = false;
-            self.ready.pop_front();
+            let priority = sender.priority;
+            self.ready.remove(stream, priority);
         }
         self.schedule(stream);
         self.offer_room(stream);

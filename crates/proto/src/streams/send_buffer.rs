@@ -129,6 +129,13 @@ impl SendBuffer {
         }
     }
 
+    /// Whether the peer has none of these bytes, as far as is known.
+    pub(super) fn misses(&self, range: &Range<u64>) -> bool {
+        let is_above = range.start >= self.floor && (range.end > self.floor || range.is_empty());
+        is_above
+            && (range.is_empty() || self.acked.gaps(range.clone()).next() == Some(range.clone()))
+    }
+
     /// A packet with these bytes is taken for lost. Those of them that came by another packet are
     /// not sent again.
     pub(super) fn on_lost(&mut self, range: Range<u64>) {

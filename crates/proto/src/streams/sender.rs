@@ -7,6 +7,7 @@ use rudp_wire::code::Code;
 
 use super::receipts::Told;
 use super::send_buffer::SendBuffer;
+use crate::priority::Priority;
 
 /// How far the end of the stream (F) is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +48,7 @@ pub(super) struct Sender {
     pub(super) is_urgent: bool,
     pub(super) is_ready: bool,
     pub(super) is_starved: bool,
+    pub(super) priority: Priority,
 }
 
 /// What goes into the next frame.
@@ -76,6 +78,7 @@ impl Sender {
             is_urgent: false,
             is_ready: false,
             is_starved: false,
+            priority: Priority::Normal,
         }
     }
 

@@ -8,13 +8,16 @@ use bytes::Bytes;
 use rudp_base::{Application, Instant};
 use rudp_proto::{
     Direction, Ended, Endpoint, Event, EventKind, Fail, Handle, Message, MessageFate, Outcome,
-    Read, SendMode, Session,
+    Priority, Read, SendMode, Session,
 };
 
 use super::content::{self, End};
 
 /// The most bytes that one call writes.
 const PIECE: usize = 8 << 10;
+
+/// The classes, in turn.
+const PRIORITIES: [Priority; 3] = [Priority::Normal, Priority::Urgent, Priority::Background];
 
 /// What to do in each session.
 #[derive(Clone, Debug)]
@@ -338,7 +341,9 @@ fn send(now: Instant, session: &mut Session<'_>, log: &mut Log) {
     while let Some(&(len, mode)) = log.unsent.last() {
         let number = log.sent_messages.len() as u64;
         let bytes = Bytes::from(content::message(log.end, number, len));
-        match session.send_message(bytes, mode, true) {
+        // Each class in turn: none loses anything.
+        let priority = PRIORITIES[usize::try_from(number % 3).expect("below 3")];
+        match session.send_message_with(bytes, mode, priority, true) {
             Ok(id) => log.sent_messages.push(SentMessage { len, mode, at: now, id }),
             Err(_) => return,
         }

@@ -25,6 +25,7 @@ mod long_start;
 mod many;
 mod messages;
 mod moves;
+mod ontime;
 mod oracle;
 mod outages;
 mod overtaken;

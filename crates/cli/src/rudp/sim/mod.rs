@@ -71,7 +71,7 @@ fn scenario(args: &SimArgs) -> Result<Scenario, Failure> {
     let Line { up, down } = args.path.line(&usual)?;
     let (data, back) = if args.upload { (up, down) } else { (down, up) };
     let config = |congestion: Option<Congestion>| {
-        let mut config = args.profile.unwrap_or(Profile::Bulk).config();
+        let mut config = Config::profile(args.profile.unwrap_or(Profile::Bulk).into());
         config.packet_size = args.packet_size;
         if let Some(congestion) = congestion {
             config.congestion = congestion;
