@@ -233,6 +233,10 @@ pub(crate) struct DatapathArgs {
     #[arg(long, value_name = "BYTES", default_value_t = 8 << 20)]
     pub(crate) send_buffer: u64,
 
+    /// A fixed rate in bytes per second, instead of what the default congestion control finds
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) rate: Option<u64>,
+
     /// Without encryption
     #[arg(long)]
     pub(crate) plain: bool,

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{cargo, determinism, fuzz, layers, lines, spec};
+use crate::{cargo, determinism, fuzz, instructions, layers, lines, snapshot, spec};
 
 /// What came of a command that did not fail.
 pub(crate) enum Outcome {
@@ -46,9 +46,19 @@ pub(crate) const GATES: &[Gate] = &[
         run: determinism::check,
     },
     Gate {
+        name: "snapshot",
+        about: "simulated transfers take what bench/snapshots/transfer.txt says",
+        run: snapshot::check,
+    },
+    Gate {
         name: "fuzz",
         about: "no input in fuzz/corpus, and none like it, breaks a fuzz target",
         run: fuzz::replay,
+    },
+    Gate {
+        name: "instructions",
+        about: "packets cost as many instructions as bench/snapshots/instructions.txt says",
+        run: instructions::check,
     },
     Gate { name: "deny", about: "dependencies keep to deny.toml", run: deny },
 ];
@@ -108,7 +118,10 @@ fn fmt() -> Result<Outcome, String> {
 }
 
 fn clippy() -> Result<Outcome, String> {
-    cargo::run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
+    // With the benchmarks of private parts, which nothing else builds.
+    let features = ["--features", "rudp-bench/parts"];
+    let command = ["clippy", "--workspace", "--all-targets"];
+    cargo::run(&[&command[..], &features, &["--", "-D", "warnings"]].concat(), &[])?;
     Ok(Outcome::Passed)
 }
 

@@ -6,19 +6,24 @@
     reason = "a developer's tool is above the line: it measures time and reads files"
 )]
 
+mod callgrind;
 mod cargo;
 mod ci;
 mod citations;
 mod clauses;
 mod determinism;
+mod diff;
 mod fuzz;
+mod instructions;
 mod layers;
 mod line;
 mod lines;
 mod metadata;
+mod snapshot;
 mod soak;
 mod source;
 mod spec;
+mod tally;
 
 use std::env;
 use std::path::Path;
@@ -61,6 +66,8 @@ fn dispatch(arguments: &[&str]) -> Result<Outcome, String> {
         ["ci"] => ci::run(false),
         ["ci", "--keep-going"] => ci::run(true),
         ["fuzz", "run", rest @ ..] => fuzz::run(rest),
+        ["instructions", "--renew"] => instructions::renew(),
+        ["snapshot", "--renew"] => snapshot::renew(),
         ["soak", rest @ ..] => soak::run(rest),
         [name] if let Some(gate) = ci::gate(name) => (gate.run)(),
         _ => Err(format!("no command `{}`\n\n{}", arguments.join(" "), help())),
@@ -78,6 +85,12 @@ fn help() -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {:<32} {}", gate.name, gate.about);
     }
+    text.push_str(
+        "  snapshot --renew                 write the figures of transfers as they are now\n",
+    );
+    text.push_str(
+        "  instructions --renew             write the counts of instructions as they are now\n",
+    );
     text.push_str("  fuzz run TARGET [--seconds N]    look for new inputs with libFuzzer\n");
     text.push_str("  soak [--seeds N] [--from N]      many seeds of the random scenes of RUDP\n");
     text

@@ -3,6 +3,9 @@
 //! [`crypto`], sockets and threads belong to whoever runs the machine.
 
 mod acks;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 pub mod config;
 pub mod congestion;
 mod connection;

@@ -116,6 +116,8 @@ pub struct Stats {
     pub bytes_received: u64,
     /// Packets taken for lost.
     pub packets_lost: u64,
+    /// Their bytes of UDP payload. Whatever of it is still of use is sent again.
+    pub bytes_lost: u64,
     /// Those of them that had come.
     pub packets_spurious: u64,
     /// Bytes in flight.
@@ -184,6 +186,7 @@ impl Connection {
             packets_received: own.packets_received,
             bytes_received: own.bytes_received,
             packets_lost: recovery.lost_packets,
+            bytes_lost: recovery.lost_bytes,
             packets_spurious: recovery.spurious_losses,
             bytes_in_flight: self.recovery.bytes_in_flight(),
             congestion_window: self.controller.window(),

@@ -5,6 +5,8 @@
 //! and from chunks, into which packets are opened, to the program. A stream has a record from the
 //! first thing that happens on it until both its directions are over and all receipts are in.
 
+#[cfg(feature = "bench")]
+pub(crate) mod bench;
 mod chunk;
 mod closing;
 mod flow;
