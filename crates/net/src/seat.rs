@@ -23,6 +23,13 @@ const LOOK: Duration = Duration::from_micros(20);
 /// seat: what arrives for it would wake the thread again and again, to no use but a switch of threads.
 const BUSY_CALLS: u32 = 8;
 
+/// How often a guest has come back before the lease would have been over, until there is one: one that
+/// comes for a few answers and then stays away would hold up whoever comes next.
+const RETURNS: u32 = 8;
+
+/// More are not counted. One that comes late halves them.
+const MOST_RETURNS: u32 = 64;
+
 /// How often the thread, standing aside, finds that guests still come and go before it looks no more
 /// seldom, each time after twice as long.
 const MAX_DOUBLINGS: u32 = 2;
@@ -48,8 +55,10 @@ pub(crate) struct Seat {
     /// When a caller last came to the seat, and how often one has come soon after the last.
     last_call: AtomicU64,
     calls: AtomicU32,
-    /// How often guests have left.
+    /// How often guests have left, when the last one did, and how often one came soon after.
     visits: AtomicU32,
+    last_left: AtomicU64,
+    returns: AtomicU32,
     /// Whether the thread, standing aside, will look by itself when the lease is over.
     is_watched: AtomicBool,
 }
@@ -64,6 +73,8 @@ impl Seat {
             last_call: AtomicU64::new(0),
             calls: AtomicU32::new(0),
             visits: AtomicU32::new(0),
+            last_left: AtomicU64::new(0),
+            returns: AtomicU32::new(0),
             is_watched: AtomicBool::new(false),
         }
     }
@@ -89,13 +100,24 @@ impl Seat {
     }
 
     /// A guest wants the seat; `false` if another has it.
-    pub(crate) fn invite(&self) -> bool {
-        !self.has_guest.swap(true, Ordering::SeqCst)
+    pub(crate) fn invite(&self, now: Instant) -> bool {
+        if self.has_guest.swap(true, Ordering::SeqCst) {
+            return false;
+        }
+        let last = Instant::from_nanos(self.last_left.load(Ordering::Relaxed));
+        let returns = self.returns.load(Ordering::Relaxed);
+        let is_soon = now.saturating_since(last) <= LEASE;
+        let returns = if is_soon { (returns + 1).min(MOST_RETURNS) } else { returns / 2 };
+        self.returns.store(returns, Ordering::Relaxed);
+        true
     }
 
-    /// The guest has left, and the seat is free from `lease` on, or now. Says whether the thread has
-    /// to be told.
-    pub(crate) fn leave(&self, lease: Option<Instant>) -> bool {
+    /// The guest has left. The seat is kept for it for a while if it `may_return` and is likely to.
+    /// Says whether the thread has to be told.
+    pub(crate) fn leave(&self, now: Instant, may_return: bool) -> bool {
+        let is_kept = may_return && self.returns.load(Ordering::Relaxed) >= RETURNS;
+        let lease = is_kept.then(|| now + LEASE);
+        self.last_left.store(now.as_nanos(), Ordering::Relaxed);
         self.lease.store(lease.map_or(0, Instant::as_nanos), Ordering::SeqCst);
         self.visits.fetch_add(1, Ordering::Relaxed);
         self.has_guest.store(false, Ordering::SeqCst);
@@ -127,6 +149,11 @@ impl Seat {
             return false;
         }
         self.calls.fetch_add(1, Ordering::Relaxed) >= BUSY_CALLS && !self.has_guest()
+    }
+
+    /// A caller has to wait: it is none of those that take the seat for the number of their calls.
+    pub(crate) fn on_wait(&self) {
+        self.calls.store(0, Ordering::Relaxed);
     }
 
     /// For the thread, which begins to stand aside.
@@ -180,51 +207,72 @@ mod tests {
         Instant::ZERO + Duration::from_micros(micros)
     }
 
+    /// A seat with a guest that has come back again and again, and leaves for the first time with a lease,
+    /// at the time given.
+    fn frequented(leaves_at: u64) -> Seat {
+        let seat = Seat::new();
+        for n in (0..=u64::from(RETURNS)).rev() {
+            assert!(seat.invite(us(leaves_at - n)));
+            seat.leave(us(leaves_at - n), true);
+            assert_eq!(seat.is_kept(us(leaves_at)), n == 0, "{n}");
+        }
+        seat
+    }
+
     #[test]
     fn one_guest_sits_and_the_thread_is_told_when_it_does_not_look_itself() {
         let seat = Seat::new();
         let mut watch = seat.watch();
-        assert_eq!(seat.vacancy(us(5), &mut watch), Vacancy::Now);
-        assert!(seat.invite() && !seat.invite());
-        assert_eq!(seat.vacancy(us(5), &mut watch), Vacancy::Taken);
-        assert!(seat.leave(Some(us(205))), "the thread waits to be told");
-        assert_eq!(seat.vacancy(us(6), &mut watch), Vacancy::From(us(406)));
+        assert_eq!(seat.vacancy(us(1_000), &mut watch), Vacancy::Now);
+        assert!(seat.invite(us(1_000)) && !seat.invite(us(1_000)));
+        assert_eq!(seat.vacancy(us(1_000), &mut watch), Vacancy::Taken);
+        assert!(seat.leave(us(1_005), true), "the thread waits to be told");
+        assert_eq!(seat.vacancy(us(1_006), &mut watch), Vacancy::Now);
+        assert!(!seat.is_kept(us(1_006)), "it is not likely to come back");
+    }
+
+    #[test]
+    fn for_a_guest_that_comes_again_and_again_the_seat_is_kept() {
+        let seat = frequented(2_000);
+        let mut watch = Watch { visits: 0, doublings: 0 };
+        assert_eq!(seat.vacancy(us(2_006), &mut watch), Vacancy::From(us(2_406)));
         // The guest comes and goes while the thread sleeps.
-        assert!(seat.invite());
-        assert!(!seat.leave(Some(us(420))), "the thread will look itself");
-        assert!(seat.invite());
-        assert_eq!(seat.vacancy(us(406), &mut watch), Vacancy::From(us(1206)));
-        assert!(!seat.leave(Some(us(1300))));
-        assert_eq!(seat.vacancy(us(1206), &mut watch), Vacancy::From(us(2006)));
-        assert_eq!(seat.vacancy(us(2006), &mut watch), Vacancy::Now);
-        assert!(seat.invite());
-        assert!(seat.leave(None), "others wait for the thread");
-        assert_eq!(seat.vacancy(us(2010), &mut watch), Vacancy::Now);
+        assert!(seat.invite(us(2_200)));
+        assert!(!seat.leave(us(2_210), true), "the thread will look itself");
+        assert!(seat.invite(us(2_400)));
+        assert_eq!(seat.vacancy(us(2_406), &mut watch), Vacancy::From(us(3_206)));
+        assert!(!seat.leave(us(2_500), true));
+        assert!(seat.invite(us(2_600)) && !seat.leave(us(3_100), true));
+        assert_eq!(seat.vacancy(us(3_206), &mut watch), Vacancy::From(us(4_006)));
+        assert_eq!(seat.vacancy(us(4_006), &mut watch), Vacancy::Now);
+        assert!(seat.invite(us(4_010)));
+        assert!(seat.leave(us(4_020), true), "it had stayed away");
+        let seat = frequented(2_000);
+        assert!(seat.invite(us(2_100)));
+        assert!(seat.leave(us(2_200), false), "others wait for the thread");
+        assert_eq!(seat.vacancy(us(2_210), &mut seat.watch()), Vacancy::Now);
     }
 
     #[test]
     fn a_guest_that_stays_is_not_looked_after() {
-        let seat = Seat::new();
-        let mut watch = seat.watch();
-        assert!(seat.invite());
-        seat.leave(Some(us(200)));
-        assert!(seat.invite());
-        assert_eq!(seat.vacancy(us(10), &mut watch), Vacancy::From(us(410)));
-        assert_eq!(seat.vacancy(us(410), &mut watch), Vacancy::Taken);
-        assert!(seat.leave(Some(us(700))), "the thread waits to be told");
+        let seat = frequented(2_000);
+        let mut watch = Watch { visits: 0, doublings: 0 };
+        assert!(seat.invite(us(2_005)));
+        assert_eq!(seat.vacancy(us(2_010), &mut watch), Vacancy::From(us(2_410)));
+        assert_eq!(seat.vacancy(us(2_410), &mut watch), Vacancy::Taken);
+        assert!(seat.leave(us(2_700), true), "the thread waits to be told");
     }
 
     #[test]
     fn a_guest_that_is_expected_looks_now_and_then() {
         let seat = Seat::new();
         assert!(!seat.wants_look(us(50)), "the thread sits");
-        assert!(seat.invite());
-        seat.on_look(us(50));
-        seat.leave(Some(us(250)));
-        assert!(!seat.wants_look(us(60)), "somebody just did");
-        assert!(seat.wants_look(us(80)));
-        assert!(!seat.wants_look(us(250)), "the thread sits again");
-        assert!(seat.invite() && !seat.wants_look(us(80)), "there is a guest");
+        let seat = frequented(2_000);
+        seat.on_look(us(2_000));
+        assert!(!seat.wants_look(us(2_010)), "somebody just did");
+        assert!(seat.wants_look(us(2_030)));
+        assert!(!seat.wants_look(us(2_200)), "the thread sits again");
+        assert!(seat.invite(us(2_030)) && !seat.wants_look(us(2_030)), "there is a guest");
     }
 
     #[test]
@@ -235,7 +283,10 @@ mod tests {
         assert!(seat.on_call(us(1_900)));
         assert!(!seat.on_call(us(2_200)), "it had gone");
         assert!(often(2_300).filter(|&now| seat.on_call(now)).eq([us(3_100)]));
-        assert!(seat.invite() && !seat.on_call(us(3_150)), "there is a guest");
+        seat.on_wait();
+        assert!(!seat.on_call(us(3_150)), "it waits now and then");
+        assert!(often(3_200).filter(|&now| seat.on_call(now)).eq([us(3_900), us(4_000)]));
+        assert!(seat.invite(us(4_050)) && !seat.on_call(us(4_050)), "there is a guest");
     }
 
     #[test]

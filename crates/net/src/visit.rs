@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rudp_base::{Application, Instant, Machine};
 
-use crate::seat::{LEASE, Place};
+use crate::seat::Place;
 use crate::shared::Shared;
 use crate::thread::{Pause, Ready, act, rest};
 
@@ -33,8 +33,7 @@ struct Guest<'a, M: Machine, A: Application<M>> {
 impl<M: Machine, A: Application<M>> Drop for Guest<'_, M, A> {
     fn drop(&mut self) {
         let shared = self.shared;
-        let lease = self.may_return.then(|| shared.clock.now() + LEASE);
-        if shared.seat.leave(lease) {
+        if shared.seat.leave(shared.clock.now(), self.may_return) {
             shared.aside.wake();
         }
     }
@@ -57,12 +56,13 @@ impl Visit<'_> {
 
     /// Does the thread's work until it is over. Returns at once if another caller does.
     pub(crate) fn run<M: Machine, A: Application<M>>(&self, shared: &Shared<M, A>) {
+        shared.seat.on_wait();
         self.sit(shared, false);
     }
 
     /// Sits down, and begins with a look for datagrams if `looks`.
     fn sit<M: Machine, A: Application<M>>(&self, shared: &Shared<M, A>, looks: bool) {
-        if !shared.seat.invite() {
+        if !shared.seat.invite(shared.clock.now()) {
             return;
         }
         let mut guest = Guest { shared, may_return: false };
