@@ -32,6 +32,7 @@ pub use self::program::{
     Fail, Message, MessageFate, Read, ReceiptState, ReceivedMode, SendMode, Stats,
 };
 pub(crate) use self::shared::Shared;
+pub(crate) use self::transmit::{MAX_BATCH, MAX_SEGMENTS};
 use crate::acks::Acks;
 use crate::config::{Config, Congestion};
 use crate::congestion::{Bbr, Controller, Cubic, Fixed};

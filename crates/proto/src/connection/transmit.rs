@@ -17,9 +17,9 @@ use crate::streams::Growth;
 use crate::token::Token;
 
 /// The most bytes of one batch (docs/PROTOCOL.md, 8.4): a burst that leaves the host at once.
-const MAX_BATCH: usize = 64 << 10;
+pub(crate) const MAX_BATCH: usize = 64 << 10;
 /// The most datagrams of one batch: what GSO takes.
-const MAX_SEGMENTS: usize = 64;
+pub(crate) const MAX_SEGMENTS: usize = 64;
 /// The least datagram of a client, which may have moved: with less a server cannot challenge its new
 /// address (docs/PROTOCOL.md, 9.3.4).
 const LEAST_OF_CLIENT: usize = 48;
@@ -67,6 +67,36 @@ impl Connection {
         self.batch(now, cx, buffer)
     }
 
+    /// Writes packets into `buffer` that may leave as the rest of `batch`, another session's, and gives
+    /// their length: they go to the same address, and are as long, but for the last.
+    pub(crate) fn join(
+        &mut self,
+        now: Instant,
+        cx: &mut Resources,
+        batch: &Transmit,
+        buffer: &mut [u8],
+    ) -> Option<usize> {
+        let is_usual = !self.is_forgotten && !self.closing.is_over() && self.path.is_proven();
+        let address = self.path.address();
+        let is_same = (address.remote, address.local) == (batch.remote, batch.local)
+            && usize::from(self.size()) == batch.stride;
+        // One that is only acknowledged may have another mark.
+        if !is_usual
+            || !is_same
+            || self.marks() != batch.ecn.is_some()
+            || !matches!(self.permit(now, true)?, Permit::All | Permit::Probe)
+        {
+            return None;
+        }
+        self.batch(now, cx, buffer).map(|joined| joined.len)
+    }
+
+    /// Whether the next packets that ask for acknowledgement have ECT(0). A client tries first
+    /// (docs/PROTOCOL.md, 8.5).
+    fn marks(&self) -> bool {
+        (self.is_client || self.acks.has_marks()) && self.recovery.can_set_ect()
+    }
+
     /// The size of the next packets.
     pub(super) fn size(&self) -> u16 {
         match (self.path.is_proven(), self.probes) {
@@ -81,9 +111,7 @@ impl Connection {
         let size = usize::from(self.size());
         let limit = buffer.len().min(MAX_BATCH.max(size));
         // A batch has one mark, so that this is asked for all of it at once.
-        // A client tries first (docs/PROTOCOL.md, 8.5).
-        let may_mark = self.is_client || self.acks.has_marks();
-        let mut is_ect0 = may_mark && self.recovery.can_set_ect();
+        let mut is_ect0 = self.marks();
         let (mut len, mut stride, mut count) = (0, 0, 0);
         // Behind the answer to a probe timeout packets may be larger again: they make the next batch.
         while count < MAX_SEGMENTS && len + size <= limit && usize::from(self.size()) == size {

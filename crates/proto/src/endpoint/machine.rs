@@ -6,8 +6,12 @@ use rudp_wire::code::Code;
 
 use super::slot::Stage;
 use super::{Endpoint, EventKind};
+use crate::connection::{MAX_BATCH, MAX_SEGMENTS};
 use crate::event::{Ended, Event};
 use crate::handshake::{Pending, Step};
+
+/// How many sessions that cannot join a batch are asked for each.
+const MOST_MISSES: u32 = 8;
 
 impl Machine for Endpoint {
     type Event = Event;
@@ -55,13 +59,14 @@ impl Machine for Endpoint {
                 Stage::Live(connection) => connection.poll_transmit(now, &mut self.cx, buffer),
                 Stage::Failed(_) => None,
             };
-            if transmit.is_some() {
+            if let Some(mut transmit) = transmit {
+                self.join(now, &mut transmit, buffer);
                 // The others first; then it may have more.
                 self.ready.push_back(index);
                 // What was sent may have been the last of its kind: a message, or a packet.
                 self.touch(index);
                 self.settle(now);
-                return transmit;
+                return Some(transmit);
             }
             slot.is_ready = false;
         }
@@ -79,6 +84,36 @@ impl Machine for Endpoint {
 }
 
 impl Endpoint {
+    /// Fills a batch up with packets of further sessions to the same address: a client that has many of
+    /// them would else send little at a time.
+    fn join(&mut self, now: Instant, batch: &mut Transmit, buffer: &mut [u8]) {
+        let limit = buffer.len().min(MAX_BATCH).min(batch.stride * MAX_SEGMENTS);
+        let mut misses = 0;
+        for _ in 0..self.ready.len() {
+            let is_full =
+                !batch.len.is_multiple_of(batch.stride) || batch.len + batch.stride > limit;
+            if is_full || misses == MOST_MISSES {
+                return;
+            }
+            let Some(index) = self.ready.pop_front() else { return };
+            // It is among those whose turn comes in any case, whether it joins or not.
+            self.ready.push_back(index);
+            let joined = match self.slots.get_mut(index as usize).map(|slot| &mut slot.stage) {
+                Some(Stage::Live(connection)) => buffer
+                    .get_mut(batch.len..limit)
+                    .and_then(|room| connection.join(now, &mut self.cx, batch, room)),
+                _ => None,
+            };
+            match joined {
+                Some(len) => {
+                    batch.len += len;
+                    self.touch(index);
+                }
+                None => misses += 1,
+            }
+        }
+    }
+
     /// Something happened to a session: it is looked at when the input is done.
     pub(super) fn touch(&mut self, index: u32) {
         if let Some(slot) = self.slots.get_mut(index as usize)

@@ -1,16 +1,19 @@
 //! The connecting side of the measurements: sends, asks, and waits.
 //! What comes back is the server's.
 
+use std::cell::Cell;
 use std::io::Read as _;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rudp::{Endpoint, ErrorKind, Mode as Delivery, Session, Trust};
+use rudp::{Endpoint, ErrorKind, Mode as Delivery, Session, Trust, aio};
 use serde_json::json;
 
+use super::crowd::crowd;
 use super::{CHUNK, Meter, SERVICE, failed, figures, kib_each, latencies, monotonic, rss_kib};
 use crate::exit::{Exit, Failure, OrExit};
 use crate::rudp::args::{Load, Mode};
@@ -44,39 +47,48 @@ fn bulk(
     sessions: u32,
     time: Duration,
 ) -> Result<(), Failure> {
-    let sessions: Vec<Session> =
-        (0..sessions).map(|_| open()).collect::<Result<_, _>>().map_err(failed)?;
+    let mut all = Vec::new();
+    for _ in 0..sessions {
+        all.push(open().map_err(failed)?);
+    }
     let mut meter = Meter::begin();
     // One second more, so that the server's time is full.
-    let (begun, time) = (meter.begun, time + Duration::from_secs(1));
-    let mut ended = String::new();
-    thread::scope(|scope| {
-        let spawn = |session| scope.spawn(move || push(session, begun, time));
-        for thread in sessions.iter().map(spawn).collect::<Vec<_>>() {
-            let (bytes, why) = thread.join().unwrap_or_default();
-            meter.bytes += bytes;
-            ended = why;
+    let time = time + Duration::from_secs(1);
+    let [session] = &all[..] else {
+        meter.bytes = many(all, time);
+        return figures(&meter.figures("time"));
+    };
+    let chunk = Bytes::from(vec![0x5a; CHUNK]);
+    session.set_write_timeout(Some(GLANCE)).map_err(failed)?;
+    let mut ended = "time".to_owned();
+    while meter.elapsed() < time {
+        match session.send_bytes(chunk.clone()) {
+            Ok(()) => meter.bytes += CHUNK as u64,
+            // Some of it was sent, and is not counted here.
+            Err(error) if error.kind() == ErrorKind::TimedOut => {}
+            Err(error) => {
+                ended = error.to_string();
+                break;
+            }
         }
-    });
+    }
     figures(&meter.figures(&ended))
 }
 
-/// Sends as much as it can within `time` of `begun`; how much, and what ended it.
-fn push(session: &Session, begun: Instant, time: Duration) -> (u64, String) {
-    let chunk = Bytes::from(vec![0x5a; CHUNK]);
-    let mut bytes = 0;
-    if let Err(error) = session.set_write_timeout(Some(GLANCE)) {
-        return (0, error.to_string());
-    }
-    while begun.elapsed() < time {
-        match session.send_bytes(chunk.clone()) {
-            Ok(()) => bytes += CHUNK as u64,
-            // Some of it was sent, and is not counted here.
-            Err(error) if error.kind() == ErrorKind::TimedOut => {}
-            Err(error) => return (bytes, error.to_string()),
-        }
-    }
-    (bytes, "time".to_owned())
+/// Sends over several sessions in one thread; how much was taken.
+fn many(sessions: Vec<Session>, time: Duration) -> u64 {
+    let (chunk, sent) = (Bytes::from(vec![0x5a; CHUNK]), Cell::new(0));
+    let (chunk, sent) = (&chunk, &sent);
+    let push = |session| -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        let session = aio::Session::from(session);
+        Box::pin(async move {
+            while session.send_bytes(chunk.clone()).await.is_ok() {
+                sent.set(sent.get() + CHUNK as u64);
+            }
+        })
+    };
+    crowd(sessions.into_iter().map(push).collect(), time);
+    sent.get()
 }
 
 fn pingpong(session: &Session, rounds: u32) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 //! Each side prints one line of JSON; the modes are in `server` and `client`.
 
 mod client;
+mod crowd;
 mod server;
 
 use std::fs;
@@ -85,13 +86,11 @@ struct Meter {
     begun: Instant,
     cpu: f64,
     bytes: u64,
-    /// Bytes of the session that moved the fewest.
-    slowest: u64,
 }
 
 impl Meter {
     fn begin() -> Self {
-        Self { begun: Instant::now(), cpu: cpu_seconds(), bytes: 0, slowest: 0 }
+        Self { begun: Instant::now(), cpu: cpu_seconds(), bytes: 0 }
     }
 
     fn elapsed(&self) -> Duration {

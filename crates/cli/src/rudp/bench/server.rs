@@ -1,16 +1,19 @@
 //! The listening side of the measurements: counts, echoes, and holds.
 //! What is sent is the client's.
 
+use std::cell::Cell;
 use std::io::Read as _;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rudp::{Endpoint, ErrorKind, Session};
-use serde_json::json;
+use rudp::{Endpoint, ErrorKind, Session, aio};
+use serde_json::{Value, json};
 
+use super::crowd::crowd;
 use super::{Meter, failed, figures, kib_each, latencies, monotonic, rss_kib};
 use crate::exit::{Exit, Failure, OrExit};
 use crate::print::print;
@@ -36,34 +39,60 @@ pub(super) fn run(mode: Mode, endpoint: &Endpoint, load: &Load) -> Result<(), Fa
 /// Counts the bytes of so many sessions, from the first byte of the last one on: then all of them
 /// send.
 fn bulk(endpoint: &Endpoint, time: Duration, sessions: u32) -> Result<(), Failure> {
-    let mut others = Vec::new();
-    let session = loop {
+    let mut all = Vec::new();
+    while all.len() < sessions as usize {
         let session = endpoint.accept().map_err(failed)?;
         session.receive_bytes().or_exit(Exit::Other, || "nothing came".into())?;
-        session.set_read_timeout(Some(GLANCE)).map_err(failed)?;
-        if others.len() + 1 >= sessions as usize {
-            break session;
-        }
-        others.push(session);
-    };
+        all.push(session);
+    }
     let mut meter = Meter::begin();
-    let begun = meter.begun;
-    let others: Vec<_> = others
-        .into_iter()
-        .map(|session| thread::spawn(move || count(&session, begun, time).0))
-        .collect();
-    let (bytes, ended) = count(&session, begun, time);
-    (meter.bytes, meter.slowest) = (bytes, bytes);
-    for other in others {
-        let bytes = other.join().unwrap_or_default();
-        meter.bytes += bytes;
-        meter.slowest = meter.slowest.min(bytes);
+    let [session] = &all[..] else {
+        let mean = many(&mut meter, all, time);
+        return figures(&with_shards(endpoint, mean));
+    };
+    session.set_read_timeout(Some(GLANCE)).map_err(failed)?;
+    let mut ended = "time".to_owned();
+    while meter.elapsed() < time {
+        match session.receive_bytes() {
+            Ok(data) if data.is_empty() => {
+                "end".clone_into(&mut ended);
+                break;
+            }
+            Ok(data) => meter.bytes += data.len() as u64,
+            Err(error) if error.kind() == ErrorKind::TimedOut => {}
+            Err(error) => {
+                ended = error.to_string();
+                break;
+            }
+        }
     }
-    let mut value = meter.figures(&ended);
-    if sessions > 1 {
-        let mean = meter.bytes as f64 / f64::from(sessions);
-        value["slowest_of_mean"] = json!(meter.slowest as f64 / mean.max(1.0));
-    }
+    figures(&with_shards(endpoint, meter.figures(&ended)))
+}
+
+/// Counts what several sessions send, and what the slowest of them does.
+fn many(meter: &mut Meter, sessions: Vec<Session>, time: Duration) -> Value {
+    let counts = vec![Cell::new(0u64); sessions.len()];
+    let count = |(session, count): (Session, _)| -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        let (session, count): (_, &Cell<u64>) = (aio::Session::from(session), count);
+        Box::pin(async move {
+            while let Ok(data) = session.receive_bytes().await
+                && !data.is_empty()
+            {
+                count.set(count.get() + data.len() as u64);
+            }
+        })
+    };
+    crowd(sessions.into_iter().zip(&counts).map(count).collect(), time);
+    meter.bytes = counts.iter().map(Cell::get).sum();
+    let mut value = meter.figures("time");
+    let slowest = counts.iter().map(Cell::get).min().unwrap_or(0);
+    let mean = meter.bytes as f64 / counts.len() as f64;
+    value["slowest_of_mean"] = json!(slowest as f64 / mean.max(1.0));
+    value
+}
+
+/// Adds how the sessions are spread.
+fn with_shards(endpoint: &Endpoint, mut value: Value) -> Value {
     let shards = endpoint.shards();
     if shards.len() > 1 {
         let sessions: Vec<_> = shards.iter().map(|shard| shard.begun).collect();
@@ -71,21 +100,7 @@ fn bulk(endpoint: &Endpoint, time: Duration, sessions: u32) -> Result<(), Failur
         value["sessions"] = json!(sessions);
         value["handed_over"] = json!(handed_over);
     }
-    figures(&value)
-}
-
-/// Counts what one session sends within `time` of `begun`, and says what ended it.
-fn count(session: &Session, begun: Instant, time: Duration) -> (u64, String) {
-    let mut bytes = 0;
-    while begun.elapsed() < time {
-        match session.receive_bytes() {
-            Ok(data) if data.is_empty() => return (bytes, "end".to_owned()),
-            Ok(data) => bytes += data.len() as u64,
-            Err(error) if error.kind() == ErrorKind::TimedOut => {}
-            Err(error) => return (bytes, error.to_string()),
-        }
-    }
-    (bytes, "time".to_owned())
+    value
 }
 
 /// Gives back whatever comes, until it is ended by a signal. Threads are kept for the next session,

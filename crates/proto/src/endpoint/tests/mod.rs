@@ -3,6 +3,7 @@
 
 mod crowd;
 mod ending;
+mod joined;
 mod packets;
 mod sizes;
 mod stray_resets;

@@ -1,0 +1,70 @@
+//! Batches of several sessions to one address.
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use rudp_base::Machine as _;
+
+use super::{CLIENT, Pair, SERVER, address};
+use crate::config::{Config, EndpointConfig};
+use crate::endpoint::Target;
+use crate::event::Handle;
+use crate::toy::Toy;
+
+const SESSIONS: usize = 5;
+
+/// That many sessions of one client, and their ends at the server.
+fn many(packet_size: Option<u16>) -> (Pair, Vec<Handle>) {
+    let session = Config { packet_size, ..Config::default() };
+    let config = EndpointConfig { session, ..EndpointConfig::default() };
+    let mut pair = Pair::open(&config, &config);
+    let mut handles = vec![pair.handles[CLIENT].unwrap()];
+    for _ in 1..SESSIONS {
+        let target = Target { server_key: Some(Toy::key(1)), ..Target::default() };
+        handles.push(pair.ends[CLIENT].connect(pair.now, address(SERVER), target).unwrap());
+        pair.run_for(Duration::from_secs(1));
+    }
+    (pair, handles)
+}
+
+#[test]
+fn what_several_sessions_send_to_one_address_leaves_together() {
+    let (mut pair, handles) = many(Some(1_200));
+    pair.run_for(Duration::from_secs(2));
+    for handle in &handles {
+        let mut session = pair.ends[CLIENT].session(pair.now, *handle).unwrap();
+        assert_eq!(session.write(0, &[7; 30_000]).unwrap(), 30_000);
+    }
+    let mut buffer = vec![0; 1 << 16];
+    let mut most = 0;
+    while let Some(batch) = pair.ends[CLIENT].poll_transmit(pair.now, &mut buffer) {
+        let datagrams: Vec<_> = buffer[..batch.len].chunks(batch.stride).collect();
+        let ids: BTreeSet<_> = datagrams.iter().map(|datagram| &datagram[1..9]).collect();
+        most = most.max(ids.len());
+        assert!(datagrams.iter().rev().skip(1).all(|datagram| datagram.len() == batch.stride));
+    }
+    assert!(most > 1, "each session's pacer lets a part of a batch pass");
+}
+
+#[test]
+fn all_of_it_arrives() {
+    for size in [None, Some(1_200)] {
+        let (mut pair, handles) = many(size);
+        for (n, handle) in (0u8..).zip(&handles) {
+            let mut session = pair.ends[CLIENT].session(pair.now, *handle).unwrap();
+            assert_eq!(session.write(0, &vec![n; 60_000]).unwrap(), 60_000);
+        }
+        pair.run_for(Duration::from_secs(5));
+        let mut got = BTreeSet::new();
+        for index in 0..pair.ends[SERVER].slots.len() {
+            let (index, mut buffer) = (u32::try_from(index).unwrap(), vec![0; 100_000]);
+            let handle =
+                Handle { index, generation: pair.ends[SERVER].slots[index as usize].generation };
+            let mut session = pair.ends[SERVER].session(pair.now, handle).unwrap();
+            assert!(session.read(0, &mut buffer).is_ok());
+            assert!(buffer[..60_000].iter().all(|byte| *byte == buffer[0]) && buffer[60_000] == 0);
+            got.insert(buffer[0]);
+        }
+        assert!(got.into_iter().eq(0..5));
+    }
+}
