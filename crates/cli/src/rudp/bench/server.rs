@@ -70,6 +70,7 @@ fn bulk(endpoint: &Endpoint, time: Duration, sessions: u32) -> Result<(), Failur
 }
 
 /// Counts what several sessions send, and what the slowest of them does.
+#[expect(clippy::cast_precision_loss, reason = "a share for people, of less than 2^53 bytes")]
 fn many(meter: &mut Meter, sessions: Vec<Session>, time: Duration) -> Value {
     let counts = vec![Cell::new(0u64); sessions.len()];
     let count = |(session, count): (Session, _)| -> Pin<Box<dyn Future<Output = ()> + '_>> {

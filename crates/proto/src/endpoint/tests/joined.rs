@@ -33,7 +33,7 @@ fn what_several_sessions_send_to_one_address_leaves_together() {
     pair.run_for(Duration::from_secs(2));
     for handle in &handles {
         let mut session = pair.ends[CLIENT].session(pair.now, *handle).unwrap();
-        assert_eq!(session.write(0, &[7; 30_000]).unwrap(), 30_000);
+        assert_eq!(session.write(0, &vec![7; 30_000]).unwrap(), 30_000);
     }
     let mut buffer = vec![0; 1 << 16];
     let mut most = 0;
