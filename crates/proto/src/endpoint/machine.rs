@@ -11,7 +11,7 @@ use crate::event::{Ended, Event};
 use crate::handshake::{Pending, Step};
 
 /// How many sessions that cannot join a batch are asked for each.
-const MOST_MISSES: u32 = 8;
+const MOST_MISSES: usize = 8;
 
 impl Machine for Endpoint {
     type Event = Event;
@@ -88,28 +88,28 @@ impl Endpoint {
     /// them would else send little at a time.
     fn join(&mut self, now: Instant, batch: &mut Transmit, buffer: &mut [u8]) {
         let limit = buffer.len().min(MAX_BATCH).min(batch.stride * MAX_SEGMENTS);
+        // Those that cannot join keep their places: their turn is next.
         let mut misses = 0;
-        for _ in 0..self.ready.len() {
-            let is_full =
-                !batch.len.is_multiple_of(batch.stride) || batch.len + batch.stride > limit;
-            if is_full || misses == MOST_MISSES {
-                return;
-            }
-            let Some(index) = self.ready.pop_front() else { return };
-            // It is among those whose turn comes in any case, whether it joins or not.
-            self.ready.push_back(index);
-            let joined = match self.slots.get_mut(index as usize).map(|slot| &mut slot.stage) {
-                Some(Stage::Live(connection)) => buffer
-                    .get_mut(batch.len..limit)
-                    .and_then(|room| connection.join(now, &mut self.cx, batch, room)),
+        while misses < MOST_MISSES
+            && batch.len.is_multiple_of(batch.stride)
+            && batch.len + batch.stride <= limit
+        {
+            let Some(&index) = self.ready.get(misses) else { return };
+            let slot = self.slots.get_mut(index as usize);
+            let room = buffer.get_mut(batch.len..limit);
+            let joined = match (slot.map(|slot| &mut slot.stage), room) {
+                (Some(Stage::Live(connection)), Some(room)) => {
+                    connection.join(now, &mut self.cx, batch, room)
+                }
                 _ => None,
             };
-            match joined {
-                Some(len) => {
-                    batch.len += len;
-                    self.touch(index);
-                }
-                None => misses += 1,
+            if let Some(len) = joined {
+                batch.len += len;
+                self.ready.remove(misses);
+                self.ready.push_back(index);
+                self.touch(index);
+            } else {
+                misses += 1;
             }
         }
     }

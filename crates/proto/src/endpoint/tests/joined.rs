@@ -3,10 +3,12 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use rudp_base::Machine as _;
 
 use super::{CLIENT, Pair, SERVER, address};
 use crate::config::{Config, EndpointConfig};
+use crate::connection::SendMode;
 use crate::endpoint::Target;
 use crate::event::Handle;
 use crate::toy::Toy;
@@ -66,5 +68,38 @@ fn all_of_it_arrives() {
             got.insert(buffer[0]);
         }
         assert!(got.into_iter().eq(0..5));
+    }
+}
+
+#[test]
+fn those_that_cannot_join_have_their_turns() {
+    let config = EndpointConfig::default();
+    for sessions in 2..20 {
+        let mut pair = Pair::open(&config, &config);
+        let handles: Vec<_> = (0..sessions)
+            .map(|_| {
+                let target = Target { server_key: Some(Toy::key(1)), ..Target::default() };
+                let handle = pair.ends[CLIENT].connect(pair.now, address(SERVER), target).unwrap();
+                pair.run_for(Duration::from_secs(1));
+                handle
+            })
+            .collect();
+        for _ in 0..3 {
+            for handle in &handles {
+                let mut session = pair.ends[CLIENT].session(pair.now, *handle).unwrap();
+                // Two of them do not fit into one packet.
+                let data = Bytes::from(vec![7; 700]);
+                session.send_message(data, SendMode::Unreliable, false).unwrap();
+            }
+        }
+        let mut buffer = vec![0; 1 << 16];
+        let ids: BTreeSet<_> = (0..sessions)
+            .map(|_| {
+                let batch = pair.ends[CLIENT].poll_transmit(pair.now, &mut buffer).unwrap();
+                assert!(batch.len < 1_200, "nobody can join");
+                buffer[1..9].to_vec()
+            })
+            .collect();
+        assert_eq!(ids.len(), sessions, "each once");
     }
 }
