@@ -14,7 +14,7 @@ use crate::thread::Ready;
 
 /// How long the seat stays empty for a guest that has left and is likely to come back, as one that asks
 /// and waits for answers does. Datagrams and timers wait for as long if it does not.
-pub(crate) const LEASE: Duration = Duration::from_micros(200);
+const LEASE: Duration = Duration::from_micros(200);
 
 /// How often a guest that does not have to wait looks for datagrams all the same.
 const LOOK: Duration = Duration::from_micros(20);
@@ -50,8 +50,6 @@ pub(crate) struct Seat {
     has_guest: AtomicBool,
     /// Until when it stays empty, in nanoseconds of the clock.
     lease: AtomicU64,
-    /// When a guest last looked for datagrams, likewise.
-    last_look: AtomicU64,
     /// When a caller last came to the seat, and how often one has come soon after the last.
     last_call: AtomicU64,
     calls: AtomicU32,
@@ -69,7 +67,6 @@ impl Seat {
             place: Mutex::new(Place::default()),
             has_guest: AtomicBool::new(false),
             lease: AtomicU64::new(0),
-            last_look: AtomicU64::new(0),
             last_call: AtomicU64::new(0),
             calls: AtomicU32::new(0),
             visits: AtomicU32::new(0),
@@ -129,15 +126,10 @@ impl Seat {
         self.lease.load(Ordering::Relaxed) > now.as_nanos()
     }
 
-    /// Whether the seat is kept for a guest, and nobody has looked for datagrams for a while.
+    /// Whether the seat is kept for a guest, and no guest has looked for datagrams for a while.
     pub(crate) fn wants_look(&self, now: Instant) -> bool {
-        let last = Instant::from_nanos(self.last_look.load(Ordering::Relaxed));
+        let last = Instant::from_nanos(self.last_left.load(Ordering::Relaxed));
         self.is_kept(now) && !self.has_guest() && now.saturating_since(last) >= LOOK
-    }
-
-    /// A guest looks for datagrams now.
-    pub(crate) fn on_look(&self, now: Instant) {
-        self.last_look.store(now.as_nanos(), Ordering::Relaxed);
     }
 
     /// Counts a call at `now`, and says whether it is one of many, so that the caller does well to
@@ -268,7 +260,6 @@ mod tests {
         let seat = Seat::new();
         assert!(!seat.wants_look(us(50)), "the thread sits");
         let seat = frequented(2_000);
-        seat.on_look(us(2_000));
         assert!(!seat.wants_look(us(2_010)), "somebody just did");
         assert!(seat.wants_look(us(2_030)));
         assert!(!seat.wants_look(us(2_200)), "the thread sits again");

@@ -50,19 +50,20 @@ impl Visit<'_> {
         let is_busy = shared.seat.on_call(now);
         if shared.seat.wants_look(now) || (is_busy && !shared.seat.is_kept(now) && is_alone()) {
             let is_over = &|| true;
-            Visit { is_over, deadline: None, spin: Duration::ZERO, is_alone }.sit(shared, true);
+            Visit { is_over, deadline: None, spin: Duration::ZERO, is_alone }
+                .sit(shared, now, true);
         }
     }
 
     /// Does the thread's work until it is over. Returns at once if another caller does.
     pub(crate) fn run<M: Machine, A: Application<M>>(&self, shared: &Shared<M, A>) {
         shared.seat.on_wait();
-        self.sit(shared, false);
+        self.sit(shared, shared.clock.now(), false);
     }
 
     /// Sits down, and begins with a look for datagrams if `looks`.
-    fn sit<M: Machine, A: Application<M>>(&self, shared: &Shared<M, A>, looks: bool) {
-        if !shared.seat.invite(shared.clock.now()) {
+    fn sit<M: Machine, A: Application<M>>(&self, shared: &Shared<M, A>, now: Instant, looks: bool) {
+        if !shared.seat.invite(now) {
             return;
         }
         let mut guest = Guest { shared, may_return: false };
@@ -72,7 +73,6 @@ impl Visit<'_> {
         });
         place.ready.readable |= looks;
         let done = self.serve(shared, &mut place);
-        shared.seat.on_look(shared.clock.now());
         // Whoever sits down next begins with a turn: nobody has to wake it.
         shared.awake.store(true, Ordering::Relaxed);
         drop(place);
