@@ -324,6 +324,9 @@ pub(crate) struct Load {
     /// idle: sessions
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     pub(crate) conns: u32,
+    /// idle: for how long they are held, while the server's processor time is measured
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    pub(crate) hold: f64,
     /// conn: sessions at a time
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) conc: u32,

@@ -36,7 +36,7 @@ pub(super) fn run(mode: Mode, endpoint: &Endpoint, to: &str, load: &Load) -> Res
         Mode::Bulk => bulk(open, load.sessions, load.duration()?),
         Mode::Pingpong => pingpong(&open().map_err(failed)?, load.rounds),
         Mode::Conn => conn(&open, load),
-        Mode::Idle => idle(&open, load.conns),
+        Mode::Idle => idle(&open, load.conns, load.hold()?),
         Mode::Msg => messages(&open().map_err(failed)?, load),
     }
 }
@@ -153,7 +153,11 @@ fn conn(open: &(impl Fn() -> rudp::Result<Session> + Sync), load: &Load) -> Resu
     }))
 }
 
-fn idle(open: &(impl Fn() -> rudp::Result<Session> + Sync), count: u32) -> Result<(), Failure> {
+fn idle(
+    open: &(impl Fn() -> rudp::Result<Session> + Sync),
+    count: u32,
+    time: Duration,
+) -> Result<(), Failure> {
     let before = rss_kib();
     let (next, held) = (AtomicU32::new(0), Mutex::new(Ok(Vec::with_capacity(count as usize))));
     thread::scope(|scope| {
@@ -173,7 +177,7 @@ fn idle(open: &(impl Fn() -> rudp::Result<Session> + Sync), count: u32) -> Resul
     });
     let held = held.into_inner().unwrap_or_else(PoisonError::into_inner).map_err(failed)?;
     // The server measures meanwhile.
-    thread::sleep(Duration::from_secs(4));
+    thread::sleep(time + Duration::from_secs(2));
     figures(&json!({"conns": held.len(), "kib_per_conn": kib_each(before, held.len())}))
 }
 

@@ -53,6 +53,10 @@ impl Load {
         Duration::try_from_secs_f64(self.secs).or_exit(Exit::Usage, || "--secs".into())
     }
 
+    fn hold(&self) -> Result<Duration, Failure> {
+        Duration::try_from_secs_f64(self.hold).or_exit(Exit::Usage, || "--hold".into())
+    }
+
     fn every(&self) -> Result<Duration, Failure> {
         let every = Duration::try_from_secs_f64(self.every_ms / 1e3).ok();
         let every = every.filter(|every| !every.is_zero());

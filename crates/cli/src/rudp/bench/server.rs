@@ -31,7 +31,7 @@ pub(super) fn run(mode: Mode, endpoint: &Endpoint, load: &Load) -> Result<(), Fa
     match mode {
         Mode::Bulk => bulk(endpoint, load.duration()?, load.sessions),
         Mode::Pingpong | Mode::Conn => echo(endpoint),
-        Mode::Idle => idle(endpoint, load.conns as usize),
+        Mode::Idle => idle(endpoint, load.conns as usize, load.hold()?),
         Mode::Msg => messages(endpoint, load.messages()?),
     }
 }
@@ -143,7 +143,7 @@ fn work(sessions: &Mutex<Receiver<Session>>, free: &AtomicUsize) {
 
 /// Holds sessions that have echoed one byte, all in this thread: those of other threads would be
 /// measured too.
-fn idle(endpoint: &Endpoint, count: usize) -> Result<(), Failure> {
+fn idle(endpoint: &Endpoint, count: usize, time: Duration) -> Result<(), Failure> {
     let before = rss_kib();
     let mut held = Vec::with_capacity(count);
     while held.len() < count {
@@ -156,8 +156,14 @@ fn idle(endpoint: &Endpoint, count: usize) -> Result<(), Failure> {
             held.push(session);
         }
     }
-    thread::sleep(Duration::from_secs(2));
-    figures(&json!({"conns": held.len(), "kib_per_conn": kib_each(before, held.len())}))
+    let meter = Meter::begin();
+    thread::sleep(time);
+    figures(&json!({
+        "conns": held.len(),
+        "kib_per_conn": kib_each(before, held.len()),
+        "seconds": meter.elapsed().as_secs_f64(),
+        "cpu_s": meter.cpu(),
+    }))
 }
 
 /// Measures how long each message was on its way.
