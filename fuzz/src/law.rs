@@ -29,7 +29,7 @@ pub fn drain<M: Machine>(
 }
 
 /// The next timeout before `end`, which must be later than `now`.
-pub fn next_timeout<M: Machine>(now: Instant, end: Instant, machine: &M) -> Option<Instant> {
+pub fn next_timeout<M: Machine>(now: Instant, end: Instant, machine: &mut M) -> Option<Instant> {
     let at = machine.poll_timeout().filter(|at| *at <= end)?;
     assert!(at > now, "a timeout that has just been handled");
     Some(at)

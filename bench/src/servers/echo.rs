@@ -49,7 +49,7 @@ impl Machine for Echo {
         Some(transmit)
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
         None
     }
 

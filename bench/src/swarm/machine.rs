@@ -195,7 +195,7 @@ impl<C: Client> Machine for Swarm<C> {
         Some(Transmit { local, ..Transmit::single(self.server, PACKET_LEN) })
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
         let next_start = (!self.all_started()).then_some(self.next_start);
         next_start.into_iter().chain([self.next_scan]).min()
     }

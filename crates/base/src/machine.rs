@@ -41,7 +41,7 @@ pub trait Machine {
     fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit>;
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called, if nothing comes before.
-    fn poll_timeout(&self) -> Option<Instant>;
+    fn poll_timeout(&mut self) -> Option<Instant>;
 
     /// The next thing the application should know.
     fn poll_event(&mut self) -> Option<Self::Event>;

@@ -44,6 +44,8 @@ pub(crate) struct Engine<M, A> {
     wakes: Vec<Waker>,
     /// What the thread waits for, or has been woken to look at.
     wait: Wait,
+    /// When the machine wanted to be told the time, when it was last asked.
+    timer: Option<Instant>,
     /// The socket's counter of drops when it was last read, and when to read it next.
     drops: u32,
     next_drops: Instant,
@@ -60,6 +62,7 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
             outbox: Outbox::new(),
             wakes: Vec::new(),
             wait: Wait::default(),
+            timer: None,
             drops: 0,
             next_drops: Instant::ZERO,
             failure: None,
@@ -78,7 +81,7 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
             self.stats.datagrams_in += batch.count() as u64;
             self.machine.handle(now, batch);
         }
-        if self.machine.poll_timeout().is_some_and(|deadline| deadline <= now) {
+        if self.timer.is_some_and(|deadline| deadline <= now) {
             self.machine.handle_timeout(now);
         }
     }
@@ -124,11 +127,12 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
     }
 
     /// What there is to wait for now.
-    fn next_wait(&self, now: Instant) -> Wait {
+    fn next_wait(&mut self, now: Instant) -> Wait {
         if self.failure.is_some() {
             return Wait { deadline: Some(now), writable: false };
         }
         let timer = self.machine.poll_timeout();
+        self.timer = timer;
         match self.outbox.waits_until() {
             None => Wait { deadline: timer, writable: false },
             Some(Until::NextTurn) => Wait { deadline: Some(now), writable: false },

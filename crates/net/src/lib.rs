@@ -31,7 +31,7 @@
 //!         buffer[..5].copy_from_slice(b"hello");
 //!         Some(Transmit::single(remote, 5))
 //!     }
-//!     fn poll_timeout(&self) -> Option<Instant> {
+//!     fn poll_timeout(&mut self) -> Option<Instant> {
 //!         None
 //!     }
 //!     fn poll_event(&mut self) -> Option<usize> {

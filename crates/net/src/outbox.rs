@@ -307,7 +307,7 @@ mod tests {
             Some(Transmit { stride: 2, ..Transmit::single(REMOTE, 5) })
         }
 
-        fn poll_timeout(&self) -> Option<Instant> {
+        fn poll_timeout(&mut self) -> Option<Instant> {
             None
         }
 

@@ -120,16 +120,31 @@ impl ReceiveBuffers {
         &mut self,
         receive: impl FnOnce(&mut [IoSliceMut<'_>], &mut [RecvMeta]) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        self.filled = 0;
-        self.diverted = [false; BATCHES];
-        let mut chunks = self.data.chunks_exact_mut(BATCH_BYTES);
-        let mut slices: [IoSliceMut<'_>; BATCHES] =
-            std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
         self.offered = self.slots;
-        self.filled = receive(&mut slices[..self.offered], &mut self.metas[..self.offered])?;
+        // Mostly few are offered, and this is done for every small packet that comes alone.
+        if self.slots <= FEW {
+            self.fill_slices::<FEW>(receive)?;
+        } else {
+            self.fill_slices::<BATCHES>(receive)?;
+        }
         let bytes = self.metas[..self.filled].iter().map(|meta| meta.len).sum();
         self.slots = next_slots(self.slots, self.filled, bytes);
         Ok(self.filled)
+    }
+
+    /// Fills what is offered, which are at most `N`.
+    fn fill_slices<const N: usize>(
+        &mut self,
+        receive: impl FnOnce(&mut [IoSliceMut<'_>], &mut [RecvMeta]) -> io::Result<usize>,
+    ) -> io::Result<()> {
+        self.filled = 0;
+        let mut chunks = self.data.chunks_exact_mut(BATCH_BYTES);
+        let mut slices: [IoSliceMut<'_>; N] =
+            std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
+        let offered = self.offered.min(N);
+        self.filled = receive(&mut slices[..offered], &mut self.metas[..offered])?;
+        self.diverted[..self.filled].fill(false);
+        Ok(())
     }
 }
 

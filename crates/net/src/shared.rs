@@ -315,7 +315,7 @@ pub(crate) mod tests {
             None
         }
 
-        fn poll_timeout(&self) -> Option<Instant> {
+        fn poll_timeout(&mut self) -> Option<Instant> {
             None
         }
 

@@ -101,7 +101,7 @@ impl Machine for Node {
         self.endpoint.poll_transmit(now, buffer)
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
         let alarm = self.alarms.first_key_value().map(|((at, _), _)| *at);
         let times = [self.endpoint.poll_timeout(), alarm, self.patience];
         times.into_iter().flatten().min()

@@ -330,7 +330,7 @@ impl Machine for Client {
         Some(Transmit::single(self.server, PACKET_LEN))
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
         self.deadline
     }
 

@@ -40,7 +40,7 @@ impl Machine for Echo {
         Some(Transmit::single(self.remote, self.size))
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
         None
     }
 

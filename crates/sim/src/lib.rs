@@ -44,7 +44,7 @@
 //!         Some(Transmit::single(remote, 4))
 //!     }
 //!
-//!     fn poll_timeout(&self) -> Option<Instant> {
+//!     fn poll_timeout(&mut self) -> Option<Instant> {
 //!         None
 //!     }
 //!

@@ -72,7 +72,7 @@ pub(crate) trait Node: Any {
     ) -> Drained;
     fn take_events(&mut self, now: Instant) -> u32;
     fn take_wakes(&mut self, wakes: &mut Vec<Waker>);
-    fn poll_timeout(&self) -> Option<Instant>;
+    fn poll_timeout(&mut self) -> Option<Instant>;
     fn name(&self) -> &'static str;
 }
 
@@ -147,7 +147,7 @@ impl<M: Machine + 'static, A: Application<M> + 'static> Node for Endpoint<M, A> 
         self.application.take_wakes(wakes);
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
         self.machine.poll_timeout()
     }
 

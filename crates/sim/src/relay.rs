@@ -59,7 +59,7 @@ impl Machine for Relay {
         Some(Transmit { ecn: arrival.ecn, ..Transmit::single(*arrival.note, len) })
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
         self.transit.next_arrival()
     }
 

@@ -44,7 +44,7 @@ impl Machine for Peer {
         Some(Transmit::single(to, bytes.len()))
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
         None
     }
 

@@ -117,7 +117,7 @@ impl Harness {
 
     fn advance(&mut self, time: Duration) {
         let end = self.now + time;
-        while let Some(at) = law::next_timeout(self.now, end, &self.client) {
+        while let Some(at) = law::next_timeout(self.now, end, &mut self.client) {
             self.now = at;
             self.client.handle_timeout(at);
             self.drain();

@@ -146,7 +146,7 @@ impl Harness {
 
     fn advance(&mut self, time: Duration) {
         let end = self.now + time;
-        while let Some(at) = law::next_timeout(self.now, end, &self.server) {
+        while let Some(at) = law::next_timeout(self.now, end, &mut self.server) {
             self.now = at;
             self.server.handle_timeout(at);
             self.drain();

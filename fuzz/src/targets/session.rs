@@ -215,7 +215,7 @@ impl Harness {
         // What came may have made something due.
         self.server.handle_timeout(self.now);
         self.drain();
-        while let Some(at) = law::next_timeout(self.now, end, &self.server) {
+        while let Some(at) = law::next_timeout(self.now, end, &mut self.server) {
             self.now = at;
             self.server.handle_timeout(at);
             self.drain();

@@ -51,7 +51,7 @@ impl<M: Machine, W: FnMut(Direction, &[u8])> Machine for Ladder<M, W> {
         Some(transmit)
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
         self.inner.poll_timeout()
     }
 

@@ -87,7 +87,7 @@ impl Machine for Peer {
         Some(transmit)
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
         self.deadlines.iter().min().copied()
     }
 

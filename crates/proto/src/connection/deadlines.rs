@@ -25,24 +25,24 @@ impl Connection {
             let deadlines = [self.closing.next(), self.closing.forget_at()];
             return deadlines.into_iter().flatten().chain(self.awaits()).min();
         }
+        let mut first = Instant::MAX;
+        let mut add = |deadline: Option<Instant>| first = first.min(deadline.unwrap_or(first));
         // What is due by now and done by sending is not waited for: it is sent next.
         let later = |deadline: &Instant| *deadline > now;
-        let deadlines = [
-            self.recovery.timeout(),
-            self.acks.deadline().filter(later),
-            self.redundancy.deadline().filter(later),
-            self.keys.timeout(),
-            self.path.timeout(),
-            self.messages.timeout(),
-            self.closing.finishing(),
-            self.expiry(),
-            self.keep_alive(),
-            self.lull(),
-            self.rest_at(),
-            self.confirmation.as_ref().map(|confirmation| confirmation.1),
-            self.pacing(now),
-        ];
-        deadlines.into_iter().flatten().min()
+        add(self.acks.deadline().filter(later));
+        add(self.redundancy.deadline().filter(later));
+        add(self.recovery.timeout());
+        add(self.keys.timeout());
+        add(self.path.timeout());
+        add(self.messages.timeout());
+        add(self.closing.finishing());
+        add(self.expiry());
+        add(self.keep_alive());
+        add(self.lull());
+        add(self.rest_at());
+        add(self.confirmation.as_ref().map(|confirmation| confirmation.1));
+        add(self.pacing(now));
+        (first < Instant::MAX).then_some(first)
     }
 
     /// When the program's close has to have an outcome, if it has none.

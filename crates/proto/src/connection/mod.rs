@@ -57,6 +57,8 @@ pub(crate) struct Resources {
     pub(crate) public: PublicRng,
     pub(crate) secret: SecretRng,
     pub(crate) memory: Memory,
+    /// What was just sent is all that there was.
+    pub(crate) is_drained: bool,
     /// Frames on their way in or out.
     scratch: Vec<u8>,
     /// Frames of a packet that was opened where its data seemed to belong.
@@ -71,6 +73,7 @@ impl Resources {
             public: seed.public_stream("endpoint"),
             secret: seed.secret_stream("endpoint"),
             memory,
+            is_drained: false,
             scratch: vec![0; 1 << 16],
             landed: Vec::new(),
             tokens: Vec::new(),

@@ -51,6 +51,7 @@ impl Connection {
         cx: &mut Resources,
         buffer: &mut [u8],
     ) -> Option<Transmit> {
+        cx.is_drained = false;
         if self.is_forgotten {
             return None;
         }
@@ -134,10 +135,22 @@ impl Connection {
             stride = stride.max(datagram);
             // One that is not full ends the batch: only the last may be shorter.
             if datagram < size || self.is_forgotten {
+                cx.is_drained = self.is_drained(now);
                 break;
             }
         }
         (len > 0).then(|| self.transmit(len, stride, is_ect0))
+    }
+
+    /// Whether nothing is left to send behind a datagram that is not full.
+    fn is_drained(&mut self, now: Instant) -> bool {
+        if self.is_forgotten || self.probes > 0 || self.wants_data(now) {
+            return false;
+        }
+        if u64::from(self.size()) <= self.window_room(now) {
+            self.recovery.on_app_limited();
+        }
+        true
     }
 
     pub(super) fn transmit(&self, len: usize, stride: usize, is_ect0: bool) -> Transmit {

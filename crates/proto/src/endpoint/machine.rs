@@ -25,6 +25,7 @@ impl Machine for Endpoint {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
+        self.arm();
         if let Some(pending) = &mut self.pending {
             pending.on_timeout(now);
         }
@@ -59,21 +60,26 @@ impl Machine for Endpoint {
                 Stage::Live(connection) => connection.poll_transmit(now, &mut self.cx, buffer),
                 Stage::Failed(_) => None,
             };
-            if let Some(mut transmit) = transmit {
-                self.join(now, &mut transmit, buffer);
+            let Some(mut transmit) = transmit else {
+                slot.is_ready = false;
+                continue;
+            };
+            slot.is_ready = !self.cx.is_drained;
+            let has_more = slot.is_ready;
+            self.join(now, &mut transmit, buffer);
+            // What was sent may have been the last of its kind: a message, or a packet.
+            if self.report(now, index) && has_more {
                 // The others first; then it may have more.
                 self.ready.push_back(index);
-                // What was sent may have been the last of its kind: a message, or a packet.
-                self.touch(index);
-                self.settle(now);
-                return Some(transmit);
             }
-            slot.is_ready = false;
+            self.settle(now);
+            return Some(transmit);
         }
         None
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
+        self.arm();
         let pending = self.pending.as_ref().and_then(Pending::timeout);
         self.timers.first().into_iter().chain(pending).min()
     }
@@ -124,37 +130,56 @@ impl Endpoint {
         }
     }
 
-    /// Looks at all sessions that something happened to: their events, their turn, their deadline.
+    /// Looks at all sessions that something happened to: their events, and their turn.
     pub(super) fn settle(&mut self, now: Instant) {
         while let Some(index) = self.touched.pop() {
-            let Some(slot) = self.slots.get_mut(index as usize) else { continue };
-            slot.is_touched = false;
-            let mut is_over = slot.is_released && matches!(slot.stage, Stage::Failed(_));
-            if let Stage::Live(connection) = &mut slot.stage {
-                is_over = slot.is_released && connection.is_forgotten();
-                let session = crate::event::Handle { index, generation: slot.generation };
-                while let Some(kind) = connection.poll_event() {
-                    if !slot.is_released {
-                        self.events.push_back(Event { session, kind });
-                    }
-                }
+            if let Some(slot) = self.slots.get_mut(index as usize) {
+                slot.is_touched = false;
             }
-            if is_over {
-                self.remove(index);
-                continue;
-            }
-            if !slot.is_ready {
+            if self.report(now, index)
+                && let Some(slot) = self.slots.get_mut(index as usize)
+                && !slot.is_ready
+            {
                 slot.is_ready = true;
                 self.ready.push_back(index);
             }
-            self.arm(now, index);
         }
     }
 
-    fn arm(&mut self, now: Instant, index: u32) {
-        if let Some(slot) = self.slots.get_mut(index as usize) {
-            let due = slot.timeout(now);
-            self.timers.arm(index, &mut slot.scheduled, due);
+    /// Takes a session's events, and forgets it if it is over. Says whether it is still there. Its
+    /// deadline is looked at when somebody asks, since a packet and its answer move it several times.
+    fn report(&mut self, now: Instant, index: u32) -> bool {
+        self.reported_at = now;
+        let Some(slot) = self.slots.get_mut(index as usize) else { return false };
+        let mut is_over = slot.is_released && matches!(slot.stage, Stage::Failed(_));
+        if let Stage::Live(connection) = &mut slot.stage {
+            is_over = slot.is_released && connection.is_forgotten();
+            let session = crate::event::Handle { index, generation: slot.generation };
+            while let Some(kind) = connection.poll_event() {
+                if !slot.is_released {
+                    self.events.push_back(Event { session, kind });
+                }
+            }
+        }
+        if is_over {
+            self.remove(index);
+            return false;
+        }
+        if !slot.is_unarmed {
+            slot.is_unarmed = true;
+            self.unarmed.push(index);
+        }
+        true
+    }
+
+    /// Asks the sessions that something happened to when they want to be called.
+    fn arm(&mut self) {
+        while let Some(index) = self.unarmed.pop() {
+            if let Some(slot) = self.slots.get_mut(index as usize) {
+                slot.is_unarmed = false;
+                let due = slot.timeout(self.reported_at);
+                self.timers.arm(index, &mut slot.scheduled, due);
+            }
         }
     }
 

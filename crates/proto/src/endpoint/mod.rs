@@ -92,6 +92,9 @@ pub struct Endpoint {
     ready: VecDeque<u32>,
     /// Sessions that something happened to since they were last settled.
     touched: Vec<u32>,
+    /// Sessions whose deadlines may have changed, and when the last of them did.
+    unarmed: Vec<u32>,
+    reported_at: Instant,
     events: VecDeque<Event>,
     incoming: VecDeque<Handle>,
     /// What a server has; a client that does not listen has none of it.
@@ -149,6 +152,8 @@ impl Endpoint {
             timers: Timers::default(),
             ready: VecDeque::new(),
             touched: Vec::new(),
+            unarmed: Vec::new(),
+            reported_at: Instant::ZERO,
             events: VecDeque::new(),
             incoming: VecDeque::new(),
             pending: None,

@@ -55,6 +55,8 @@ pub(super) struct Slot {
     pub(super) is_ready: bool,
     /// It is in the list of those that something happened to.
     pub(super) is_touched: bool,
+    /// It is in the list of those whose deadline may have changed.
+    pub(super) is_unarmed: bool,
     /// Its place in the timers.
     pub(super) scheduled: Option<Instant>,
 }
@@ -68,6 +70,7 @@ impl Slot {
             is_released: false,
             is_ready: false,
             is_touched: false,
+            is_unarmed: false,
             scheduled: None,
         }
     }

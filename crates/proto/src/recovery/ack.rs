@@ -188,6 +188,7 @@ impl Recovery {
         let sample = now - newest.sent_at;
         let delay = Duration::from_micros(ack.delay).min(self.max_ack_delay);
         self.rtt.on_sample(now, sample, delay);
+        self.update_probe_timeout();
         Some(sample)
     }
 

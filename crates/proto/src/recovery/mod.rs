@@ -110,6 +110,8 @@ pub(crate) struct Recovery {
     config: Arc<Config>,
     max_ack_delay: Duration,
     rtt: Rtt,
+    /// What follows from these: it is asked for several times with every packet.
+    probe_timeout: Duration,
     sent: SentPackets,
     /// The least number that the next packet can have.
     next: u64,
@@ -131,9 +133,10 @@ pub(crate) struct Recovery {
 impl Recovery {
     pub(crate) fn new(config: impl Into<Arc<Config>>) -> Self {
         let config = config.into();
-        Self {
+        let mut recovery = Self {
             max_ack_delay: Duration::from_millis(25),
             rtt: Rtt::new(config.initial_rtt),
+            probe_timeout: Duration::ZERO,
             config,
             sent: SentPackets::default(),
             next: 0,
@@ -148,13 +151,16 @@ impl Recovery {
             path_start: 0,
             loss_rate: LossRate::default(),
             counters: Counters::default(),
-        }
+        };
+        recovery.update_probe_timeout();
+        recovery
     }
 
     /// How long the peer's acknowledgements wait: its `max_ack_delay`, or the delay that it was
     /// asked for (docs/PROTOCOL.md, 7.3).
     pub(crate) fn set_max_ack_delay(&mut self, delay: Duration) {
         self.max_ack_delay = delay;
+        self.update_probe_timeout();
     }
 
     /// What was [set](Self::set_max_ack_delay).
@@ -165,6 +171,7 @@ impl Recovery {
     /// Takes the round-trip time of the handshake (docs/PROTOCOL.md, 5.3.5).
     pub(crate) fn on_handshake_rtt(&mut self, now: Instant, rtt: Duration) {
         self.rtt.on_sample(now, rtt, Duration::ZERO);
+        self.update_probe_timeout();
     }
 
     /// A packet leaves, with what `tokens` name, which are drained.
@@ -225,6 +232,7 @@ impl Recovery {
         }
         self.path_start = self.next;
         self.rtt = Rtt::new(self.config.initial_rtt);
+        self.update_probe_timeout();
         self.thresholds = Thresholds::new();
         self.undo = Undo::default();
         self.loss_rate = LossRate::default();

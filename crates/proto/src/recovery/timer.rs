@@ -52,12 +52,13 @@ impl Recovery {
     /// The time in which the peer should answer, without backoff: RFC 9002's PTO, within the bounds
     /// that the user set.
     pub(crate) fn probe_timeout(&self) -> Duration {
+        self.probe_timeout
+    }
+
+    /// The round-trip time, or what is added to it, has changed.
+    pub(super) fn update_probe_timeout(&mut self) {
         let timeout = self.rtt.probe_timeout(self.max_ack_delay).max(self.config.min_probe_timeout);
-        // Asked for with every packet: what is within the set bound is within the other as well.
-        if timeout <= self.config.max_probe_timeout {
-            return timeout.max(GRANULARITY);
-        }
-        timeout.min(self.max_probe_timeout())
+        self.probe_timeout = timeout.max(GRANULARITY).min(self.max_probe_timeout());
     }
 
     /// Where doubling ends: at what the user set, but not before the answer to a probe can be here.

@@ -470,7 +470,7 @@ impl Machine for Server {
         Some(Transmit { local, ..Transmit::single(peer, PACKET_LEN) })
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
         let timer = self.timers.first().map(|(at, _)| *at);
         timer.into_iter().chain(self.budget.next_expiry()).min()
     }

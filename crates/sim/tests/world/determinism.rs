@@ -64,7 +64,7 @@ impl Machine for Teller {
         None
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
         self.deadline
     }
 

@@ -54,7 +54,7 @@ impl Machine for Outlaw {
         }
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
         match self.crime {
             Crime::Spin => Some(millis(3)),
             Crime::MovedTimeout if self.done => Some(millis(3)),

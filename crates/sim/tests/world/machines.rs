@@ -79,7 +79,7 @@ impl Machine for Peer {
         Some(transmit)
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
         None
     }
 
@@ -148,7 +148,7 @@ impl Machine for Ticker {
         Some(Transmit::single(self.remote, 4))
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
         self.next
     }
 

@@ -51,7 +51,7 @@ impl Machine for Witness {
         Some(transmit)
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
         Some(self.due)
     }
 

@@ -162,9 +162,11 @@ impl Scene {
     pub fn run(&mut self) {
         self.run_out();
         for node in self.clients.iter().map(|client| client.0).chain([self.server]) {
-            let endpoint = self.world.machine(node);
-            assert_eq!(endpoint.sessions(), 0, "{node:?} keeps sessions");
-            assert_eq!(endpoint.poll_timeout(), None, "{node:?} has a timer without a session");
+            self.world.with(node, |_, endpoint, _| {
+                assert_eq!(endpoint.sessions(), 0, "{node:?} keeps sessions");
+                let timeout = endpoint.poll_timeout();
+                assert_eq!(timeout, None, "{node:?} has a timer without a session");
+            });
         }
     }
 

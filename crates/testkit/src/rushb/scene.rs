@@ -85,7 +85,7 @@ impl Scene {
             assert!(self.world.machine(*client).is_done(), "{client:?} is not done");
             assert!(self.world.application(*client).closed_at.is_some(), "{client:?} not closed");
         }
-        check_empty(self.world.machine(self.server));
+        self.world.with(self.server, |_, server, _| check_empty(server));
     }
 
     /// The application of client `number`.
@@ -105,7 +105,7 @@ impl Scene {
     }
 }
 
-fn check_empty(server: &Server) {
+fn check_empty(server: &mut Server) {
     assert_eq!((server.open_sessions(), server.remembered_sessions()), (0, 0));
     assert_eq!(server.poll_timeout(), None, "a timer without a session");
 }
@@ -122,7 +122,7 @@ impl Hand<Server, Shop> {
     /// Where the server keeps anything.
     pub fn finish(&mut self) {
         assert!(self.world.run_until_idle(self.world.now() + LIMIT), "no end");
-        check_empty(self.world.machine(self.ours));
+        self.world.with(self.ours, |_, server, _| check_empty(server));
     }
 
     /// The application of the server.

@@ -108,7 +108,7 @@ impl Machine for Watched {
         self.endpoint.poll_transmit(now, buffer)
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&mut self) -> Option<Instant> {
         self.endpoint.poll_timeout()
     }
 

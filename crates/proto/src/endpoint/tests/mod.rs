@@ -136,7 +136,7 @@ impl Pair {
     pub(super) fn step(&mut self, limit: Instant) -> bool {
         self.drain();
         let arrival = self.flying.front().map(|flying| flying.at);
-        let timers = self.ends.iter().filter_map(Endpoint::poll_timeout);
+        let timers = self.ends.iter_mut().filter_map(Endpoint::poll_timeout);
         let Some(next) = timers.chain(arrival).min().filter(|next| *next <= limit) else {
             self.now = limit;
             return false;

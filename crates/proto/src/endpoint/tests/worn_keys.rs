@@ -86,7 +86,7 @@ impl Pair {
         loop {
             self.drain();
             let arrival = self.network.keys().next().map(|key| key.0);
-            let timeouts = self.ends.iter().filter_map(Endpoint::poll_timeout);
+            let timeouts = self.ends.iter_mut().filter_map(Endpoint::poll_timeout);
             let Some(next) = timeouts.chain(arrival).min().filter(|next| *next <= until) else {
                 break;
             };
