@@ -199,9 +199,10 @@ impl<M: Machine, A: Application<M>> Driver<M, A> {
         visit.run(self.shared());
     }
 
-    /// For callers that visit now and then, and do not have to wait now: does the thread's work
-    /// once if the thread stands aside for them, at most each 20 microseconds. `is_alone` is as in
-    /// [`Visit`].
+    /// For callers that do not have to wait now: does the thread's work once, at most each 20
+    /// microseconds, if the thread stands aside for them because they visit now and then, or if they call
+    /// so often that it ought to: then it is made to. `is_alone` is as in [`Visit`]. Not to be used in
+    /// calls from the driver.
     ///
     /// # Panics
     ///
@@ -278,7 +279,7 @@ impl<M: Machine, A: Application<M>> WeakDriver<M, A> {
     /// before. It is never made here: so this may be used in calls from any driver, and waits for
     /// nothing.
     ///
-    /// Says whether the call was left: not if the driver has gone, or 64 calls wait already.
+    /// Says whether the call was left: not if all other handles have gone, or 64 calls wait already.
     pub fn leave(&self, call: impl FnOnce(Instant, &mut M, &mut A) + Send + 'static) -> bool {
         self.shared.upgrade().is_some_and(|shared| shared.leave(call))
     }

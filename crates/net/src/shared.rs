@@ -5,7 +5,7 @@ use std::io;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
-use std::thread;
+use std::{task, thread};
 
 use rudp_base::{Application, Datagrams, Instant, Machine};
 
@@ -55,7 +55,7 @@ pub(crate) struct Shared<M, A> {
     failure: OnceLock<Arc<io::Error>>,
     engine: Mutex<Engine<M, A>>,
     posts: Posts<M, A>,
-    wakes: Wakes,
+    pub(crate) wakes: Wakes,
 }
 
 /// The lock, taken. If its holder panics, the thread is woken to find it poisoned and end.
@@ -114,8 +114,8 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
     }
 
     /// One turn of the thread: hands over what was received, does what is due, sends what there
-    /// is to send, all under one lock and with one reading of the clock. Then wakes whom the
-    /// application wants woken, and returns what to wait for.
+    /// is to send, all under one lock and with one reading of the clock. Returns what to wait for,
+    /// and whom the application wants woken: the caller [wakes](Wakes::fire) them, with nothing locked.
     ///
     /// # Errors
     ///
@@ -124,7 +124,7 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
         &self,
         received: impl Iterator<Item = Datagrams<'a>>,
         writable: bool,
-    ) -> io::Result<Wait> {
+    ) -> io::Result<(Wait, Vec<task::Waker>)> {
         self.wanted.store(true, Ordering::Relaxed);
         let engine = self.engine.lock();
         self.wanted.store(false, Ordering::Relaxed);
@@ -142,8 +142,13 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
         let wakes = engine.take_wakes(|| self.wakes.spare());
         self.awake.store(false, Ordering::Relaxed);
         drop(engine);
-        self.wakes.fire(wakes);
-        wait
+        match wait {
+            Ok(wait) => Ok((wait, wakes)),
+            Err(error) => {
+                self.wakes.fire(wakes);
+                Err(error)
+            }
+        }
     }
 
     /// Calls the machine as soon as the lock is free.

@@ -2,9 +2,8 @@
 //! the driver's thread, which does it unless a guest does.
 //! What happens in a turn is not known here.
 
-use std::io;
-use std::mem;
 use std::sync::atomic::Ordering;
+use std::{io, mem, task};
 
 use rudp_base::{Application, Instant, Machine};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -68,14 +67,27 @@ pub(crate) fn run<M: Machine, A: Application<M>>(shared: &Shared<M, A>) -> io::R
 
 /// Does what there is to do at the socket, until told to stop or a guest wants the seat.
 fn serve<M: Machine, A: Application<M>>(shared: &Shared<M, A>) -> io::Result<()> {
+    let has_to_leave = || shared.stop.load(Ordering::Acquire) || shared.seat.has_guest();
     let mut place = shared.seat.sit();
     loop {
-        let pause = act(shared, &mut place)?;
-        if shared.stop.load(Ordering::Acquire) || shared.seat.has_guest() {
+        let (pause, wakes) = act(shared, &mut place)?;
+        let turn = place.turns;
+        if !wakes.is_empty() {
+            // With the seat free: a waker may call the driver, and want to sit down for it.
+            drop(place);
+            shared.wakes.fire(wakes);
+            // A guest has sat down meanwhile.
+            let Some(again) = shared.seat.try_sit() else { return Ok(()) };
+            place = again;
+        }
+        if has_to_leave() {
+            // Whoever sits down next begins with a turn: nobody has to wake it.
             shared.awake.store(true, Ordering::Relaxed);
             return Ok(());
         }
-        rest(shared, &mut place, pause, None)?;
+        if place.turns == turn {
+            rest(shared, &mut place, pause, None)?;
+        }
     }
 }
 
@@ -94,12 +106,13 @@ fn stand_aside<M: Machine, A: Application<M>>(shared: &Shared<M, A>) -> io::Resu
     Ok(())
 }
 
-/// Receives once, and takes a turn.
+/// Receives once, and takes a turn. Gives those who are to be woken, once the seat is free.
 pub(crate) fn act<M: Machine, A: Application<M>>(
     shared: &Shared<M, A>,
     place: &mut Place,
-) -> io::Result<Pause> {
-    let Place { buffers, mail, ready } = place;
+) -> io::Result<(Pause, Vec<task::Waker>)> {
+    let Place { buffers, mail, ready, turns } = place;
+    *turns += 1;
     let Ready { readable, writable, received } = mem::take(ready);
     if !received {
         buffers.clear();
@@ -108,7 +121,8 @@ pub(crate) fn act<M: Machine, A: Application<M>>(
     shared.member.exchange(buffers, mail);
     let turn = shared.turn(buffers.batches().chain(mail.batches()), writable);
     shared.serve_posts();
-    Ok(Pause { wait: turn?, has_failed })
+    let (wait, wakes) = turn?;
+    Ok((Pause { wait, has_failed }, wakes))
 }
 
 /// Waits for something to do, at most until `deadline`.

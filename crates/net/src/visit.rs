@@ -2,6 +2,7 @@
 //! thread and then its own. Who may sit at the socket is decided in `seat`.
 
 use std::io;
+use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ pub struct Visit<'a> {
     pub deadline: Option<Instant>,
     /// For how long it looks again and again before it sleeps.
     pub spin: Duration,
-    /// Whether nobody else waits for anything that only the thread would do: asked at the end.
+    /// Whether nobody else waits for anything that only the thread would do: asked at the end, and
+    /// before a busy caller takes the seat.
     pub is_alone: &'a dyn Fn() -> bool,
 }
 
@@ -48,7 +50,8 @@ impl Visit<'_> {
     ) {
         let now = shared.clock.now();
         let is_busy = shared.seat.on_call(now);
-        if shared.seat.wants_look(now) || (is_busy && !shared.seat.is_kept(now) && is_alone()) {
+        let is_wanted = shared.seat.is_kept(now) || (is_busy && is_alone());
+        if is_wanted && shared.seat.wants_look(now) {
             let is_over = &|| true;
             Visit { is_over, deadline: None, spin: Duration::ZERO, is_alone }
                 .sit(shared, now, true);
@@ -72,11 +75,7 @@ impl Visit<'_> {
             shared.seat.sit()
         });
         place.ready.readable |= looks;
-        let done = self.serve(shared, &mut place);
-        // Whoever sits down next begins with a turn: nobody has to wake it.
-        shared.awake.store(true, Ordering::Relaxed);
-        drop(place);
-        match done {
+        match self.serve(shared, place) {
             Ok(()) => guest.may_return = (self.is_alone)() && !shared.stop.load(Ordering::Acquire),
             Err(error) => {
                 // The thread ends with it, as with an error of its own.
@@ -86,19 +85,31 @@ impl Visit<'_> {
         }
     }
 
-    fn serve<M: Machine, A: Application<M>>(
+    fn serve<'a, M: Machine, A: Application<M>>(
         &self,
-        shared: &Shared<M, A>,
-        place: &mut Place,
+        shared: &'a Shared<M, A>,
+        mut place: MutexGuard<'a, Place>,
     ) -> io::Result<()> {
         loop {
-            let pause = act(shared, place)?;
+            let (pause, wakes) = act(shared, &mut place)?;
+            let turn = place.turns;
+            if !wakes.is_empty() {
+                // With the seat free: whoever is woken may be waited for by one who wants to sit here.
+                drop(place);
+                shared.wakes.fire(wakes);
+                place = shared.seat.sit();
+            }
             let is_late = self.deadline.is_some_and(|deadline| deadline <= shared.clock.now());
             if is_late || self.is_over(shared) {
+                // Whoever sits down next begins with a turn: nobody has to wake it.
+                shared.awake.store(true, Ordering::Relaxed);
                 return Ok(());
             }
-            if pause.is_urgent() || !self.spin(shared, place, pause) {
-                rest(shared, place, pause, self.deadline)?;
+            if place.turns != turn {
+                continue;
+            }
+            if pause.is_urgent() || !self.spin(shared, &mut place, pause) {
+                rest(shared, &mut place, pause, self.deadline)?;
             }
         }
     }

@@ -11,10 +11,13 @@ mod common;
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use common::{Event, PATIENCE, Peer, PeerDriver, Told, address, echo_peer, quiet_peer};
-use rudp_base::Instant;
+use rudp_base::{Application, Instant};
 use rudp_net::{Driver, DriverOptions, Socket, SocketOptions, Visit};
 
 const YES: &dyn Fn() -> bool = &|| true;
@@ -67,8 +70,11 @@ fn the_thread_goes_on_when_the_guest_does_not_come_back() {
     let (asking, told) = quiet_peer("127.0.0.1:0");
     for is_alone in [YES, NO] {
         for n in 0..20u8 {
-            asking.with(|_, peer, _| peer.send(echo.local_addr(), &[n]));
-            assert_eq!(answer(&asking, &told, &Visit { is_alone, ..endless() }), [n]);
+            // So often that the seat is kept for the next time.
+            for _ in 0..20 {
+                asking.with(|_, peer, _| peer.send(echo.local_addr(), &[n]));
+                assert_eq!(answer(&asking, &told, &Visit { is_alone, ..endless() }), [n]);
+            }
             // What comes now, and a timer, are the thread's.
             asking.with(|now, peer, _| {
                 peer.deadlines.push(now + Duration::from_millis(1));
@@ -88,9 +94,12 @@ fn a_guest_that_seldom_waits_looks_in_between() {
     let (asking, told) = quiet_peer("127.0.0.1:0");
     asking.with(|_, peer, _| peer.send(echo.local_addr(), b"first"));
     assert_eq!(answer(&asking, &told, &endless()), b"first");
-    for n in 0..200u32 {
+    let own = std::thread::current().id();
+    let end = end_of_patience(&asking);
+    // Until some were received by this thread, which never waits.
+    let mut received = 0;
+    for n in 0u32.. {
         asking.with(|_, peer, _| peer.send(echo.local_addr(), &n.to_le_bytes()));
-        let end = end_of_patience(&asking);
         let event = loop {
             asking.look(YES);
             if let Some(event) = told.try_next() {
@@ -98,8 +107,64 @@ fn a_guest_that_seldom_waits_looks_in_between() {
             }
             assert!(asking.clock().now() < end, "neither the thread nor the guest looks");
         };
-        assert!(matches!(event, Event::Arrived(came) if came.data == n.to_le_bytes()));
+        let Event::Arrived(came) = event else { panic!("{event:?}") };
+        assert_eq!(came.data, n.to_le_bytes());
+        received += u32::from(came.by == own);
+        if n >= 200 && received >= 20 {
+            return;
+        }
+        assert!(asking.clock().now() < end, "{received} in {n} calls");
     }
+}
+
+/// One that sits down itself, in the call that wakes it.
+struct Restless {
+    driver: OnceLock<Driver<Peer, Wakeful>>,
+    woken: Sender<()>,
+}
+
+impl Wake for Restless {
+    fn wake(self: Arc<Self>) {
+        let driver = self.driver.get().unwrap();
+        driver.visit(&Visit { is_over: YES, ..endless() });
+        let _ = self.woken.send(());
+    }
+}
+
+/// Wants somebody woken for each event.
+struct Wakeful(Waker, bool);
+
+impl Application<Peer> for Wakeful {
+    fn on_event(&mut self, _: Instant, _: &mut Peer, _: Event) {
+        self.1 = true;
+    }
+
+    fn take_wakes(&mut self, wakes: &mut Vec<Waker>) {
+        if std::mem::take(&mut self.1) {
+            wakes.push(self.0.clone());
+        }
+    }
+}
+
+#[test]
+fn whoever_is_woken_may_sit_down_at_once() {
+    let (sender, woken) = channel();
+    let restless = Arc::new(Restless { driver: OnceLock::new(), woken: sender });
+    let wakeful = Wakeful(Arc::clone(&restless).into(), false);
+    let socket = Socket::bind(address("127.0.0.1:0"), &SocketOptions::default()).unwrap();
+    let driver = Driver::spawn(Peer::default(), wakeful, socket, DriverOptions::default()).unwrap();
+    let _ = restless.driver.set(driver.clone());
+    for _ in 0..20 {
+        // By the thread, and by a guest.
+        driver.with(|now, peer, _| peer.deadlines.push(now + Duration::from_millis(1)));
+        woken.recv_timeout(PATIENCE).expect("the thread waits for itself");
+        driver.with(|now, peer, _| peer.deadlines.push(now + Duration::from_millis(1)));
+        let deadline = Some(driver.clock().now() + Duration::from_millis(5));
+        driver.visit(&Visit { deadline, ..endless() });
+        woken.recv_timeout(PATIENCE).expect("the guest waits for itself");
+    }
+    driver.shutdown();
+    driver.join().unwrap();
 }
 
 #[test]

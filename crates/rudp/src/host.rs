@@ -90,8 +90,9 @@ impl Host {
         }
         match self.lobby.door() {
             // Whoever accepts says so each time, and need not disturb the shards.
-            Door::Open => return Ok(()),
-            Door::Closed => {}
+            Door::Open if !self.lobby.is_broken() => return Ok(()),
+            // One that had to end says why.
+            Door::Open | Door::Closed => {}
             Door::Shut | Door::Unattended => return Err(shut()),
         }
         for shard in &self.shards {

@@ -55,6 +55,11 @@ impl<C> Lobby<C> {
         self.lock().door
     }
 
+    /// Whether some shard had to end.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.lock().is_broken
+    }
+
     /// Clients are welcome from now on, unless it is too late.
     pub(crate) fn open(&self) {
         let mut state = self.lock();

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use rudp_base::{Application, Datagrams, Instant, Machine, Transmit};
@@ -20,6 +21,8 @@ pub(crate) struct Arrived {
     pub(crate) remote: SocketAddr,
     pub(crate) local: Option<IpAddr>,
     pub(crate) data: Vec<u8>,
+    /// Who received it.
+    pub(crate) by: ThreadId,
 }
 
 /// What a [`Peer`] tells.
@@ -68,7 +71,8 @@ impl Machine for Peer {
                 let transmit = Transmit { local, ..Transmit::single(remote, data.len()) };
                 self.outgoing.push_back((transmit, data.to_vec()));
             }
-            self.events.push_back(Event::Arrived(Arrived { remote, local, data: data.to_vec() }));
+            let (data, by) = (data.to_vec(), thread::current().id());
+            self.events.push_back(Event::Arrived(Arrived { remote, local, data, by }));
         }
     }
 

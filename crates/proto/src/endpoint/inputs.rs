@@ -10,7 +10,7 @@ use rudp_wire::code::Code;
 use rudp_wire::packet::{AckPacket, ConnectionId, DataPacket, Packet, Reset, Syn, SynInvariant};
 
 use super::slot::{Slot, Stage};
-use super::{Answer, Endpoint, EventKind, MAX_STRAYS, StrayReset};
+use super::{Answer, Endpoint, EventKind, StrayReset};
 use crate::config::ClientKeys;
 use crate::connection::{Connection, Origin};
 use crate::handshake::{self, Arrival, Begun, Opened};
@@ -135,8 +135,8 @@ impl Endpoint {
 
     /// RESET is not steered (docs/PROTOCOL.md, 10.4): it may be for a session of another socket.
     fn on_reset(&mut self, now: Instant, reset: &Reset) {
-        let has_siblings = self.config.shard.1 > 1 && self.strays.len() < MAX_STRAYS;
-        if !self.end_forgotten(now, reset) && has_siblings {
+        let has_siblings = self.config.shard.1 > 1;
+        if !self.end_forgotten(now, reset) && has_siblings && self.stray_rate.admit(now) {
             self.strays.push_back(StrayReset(*reset));
         }
     }

@@ -28,7 +28,8 @@ use crate::connection::{Resources, Shared};
 use crate::crypto::{Crypto, PublicKey};
 use crate::event::{Event, EventKind, Handle};
 use crate::handshake::{
-    self, Ask, Attempt, Cookies, IdPlan, Pending, Resets, Settings, Timing, VersionAnswers, When,
+    self, Ask, Attempt, Cookies, IdPlan, Pending, Rate, Resets, Settings, Timing, VersionAnswers,
+    When,
 };
 use crate::memory::{Memory, Windows};
 
@@ -38,8 +39,9 @@ pub use self::session::{
 
 /// The most sessions at which another one may be asked for: as many as there are indices.
 const MAX_SESSIONS: usize = u32::MAX as usize;
-/// The most RESETs that wait to be passed on; more are dropped, as a network would.
-const MAX_STRAYS: usize = 64;
+/// The most RESETs that are passed on at once, and per second: each of them wakes all siblings, and
+/// anybody can forge one. More are dropped, as a network would.
+const MAX_STRAYS: u32 = 64;
 /// The most answers to handshakes that wait to be sent; more are dropped, as a network would.
 const MAX_ANSWERS: usize = 1_024;
 
@@ -104,6 +106,7 @@ pub struct Endpoint {
     answers: VecDeque<Answer>,
     /// RESETs that are for no session here, and perhaps for one of another socket.
     strays: VecDeque<StrayReset>,
+    stray_rate: Rate,
     is_shut_down: bool,
 }
 
@@ -161,6 +164,7 @@ impl Endpoint {
             versions: VersionAnswers::new(crypto.profile(), plan),
             answers: VecDeque::new(),
             strays: VecDeque::new(),
+            stray_rate: Rate::new(MAX_STRAYS),
             is_shut_down: false,
             cx: Resources::new(
                 crypto,

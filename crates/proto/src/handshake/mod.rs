@@ -28,6 +28,7 @@ pub use client::Failure;
 pub(crate) use client::{Ask, Attempt, Opened, Step, Timing};
 pub(crate) use cookie::Cookies;
 pub(crate) use ids::IdPlan;
+pub(crate) use rate::Rate;
 pub(crate) use reset::{Resets, is_from_peer};
 #[cfg(test)]
 pub(crate) use server::AnswerKind;

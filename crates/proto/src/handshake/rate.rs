@@ -15,7 +15,7 @@ const DEPTH: Duration = Duration::from_secs(1);
 /// A token bucket as a clock (GCRA): a burst of one second's worth, then as many per second. So no
 /// second ever sees more than twice the rate.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     /// Time that one token takes.
     pause: Duration,
     /// When the bucket would be full again.
@@ -24,7 +24,7 @@ pub(super) struct Rate {
 
 impl Rate {
     /// A full bucket of `per_second` tokens; 0 is none ever.
-    pub(super) fn new(per_second: u32) -> Self {
+    pub(crate) fn new(per_second: u32) -> Self {
         let pause = DEPTH.checked_div(per_second).unwrap_or(Duration::MAX);
         Self { pause, full_at: Instant::ZERO }
     }
@@ -40,7 +40,7 @@ impl Rate {
     }
 
     /// Takes a token if there is one.
-    pub(super) fn admit(&mut self, now: Instant) -> bool {
+    pub(crate) fn admit(&mut self, now: Instant) -> bool {
         let has_room = self.has_room(now);
         if has_room {
             self.take(now);
