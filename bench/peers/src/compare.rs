@@ -8,12 +8,15 @@ use serde_json::Value;
 use crate::args::{Options, Peer, Test};
 use crate::child::Child;
 use crate::figures::{Figures, Metric};
+use crate::picture::Picture;
 use crate::svg;
 
 /// How much longer than its time a child may take for its figures.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(crate) fn run(options: &Options) -> Result<()> {
+    // A place where nothing can be written is noticed before the work is done.
+    let picture = options.svg.as_deref().map(Picture::open).transpose()?;
     let mut figures = Figures::default();
     let mut failures = 0;
     for round in 1..=options.rounds {
@@ -39,10 +42,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     println!("\nMedians of {} rounds of {} s:\n", options.rounds, options.secs);
     println!("{}", figures.table(&options.only));
-    if let Some(path) = &options.svg {
-        let picture = svg::draw(&figures, &options.only);
-        std::fs::write(path, picture)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+    if let Some(picture) = picture {
+        let path = picture.complete(&svg::draw(&figures, &options.only))?;
         println!("drawn in {}", path.display());
     }
     ensure!(failures == 0, "{failures} measurements failed");

@@ -8,6 +8,7 @@ mod compare;
 mod figures;
 mod loads;
 mod peers;
+mod picture;
 mod svg;
 
 use clap::Parser as _;

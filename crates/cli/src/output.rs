@@ -88,7 +88,7 @@ impl Target {
             .suffix(".part")
             .permissions(mode)
             .tempfile_in(directory)
-            .map_err(without_path)
+            .map_err(|error| without_path(&error))
             .or_exit(Exit::Local, || {
                 format!("cannot write {}: no new file in {}", path.display(), directory.display())
             })?;
@@ -97,10 +97,11 @@ impl Target {
 }
 
 /// The system's error, without the name of a temporary file that means nothing to anybody.
-fn without_path(error: io::Error) -> io::Error {
-    let cause = error.get_ref().and_then(|error| error.source());
-    let cause = cause.and_then(|cause| cause.downcast_ref::<io::Error>());
-    cause.and_then(io::Error::raw_os_error).map_or(error, io::Error::from_raw_os_error)
+fn without_path(error: &io::Error) -> io::Error {
+    // The file's library has no other way to tell them apart.
+    let text = error.to_string();
+    let cause = text.rsplit_once(" at path ").map_or(&*text, |(cause, _)| cause);
+    io::Error::new(error.kind(), cause)
 }
 
 /// The last part of the server's name for a file, which becomes its name here.
@@ -172,6 +173,9 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let missing = directory.path().join("missing/");
         assert!(Output::open(Some(&missing), "x", ".x-").is_err());
+        let missing = directory.path().join("missing/file");
+        let failure = Output::open(Some(&missing), "x", ".x-").err().unwrap();
+        assert!(failure.text().ends_with("No such file or directory (os error 2)"), "{failure:?}");
     }
 
     #[test]

@@ -2,16 +2,14 @@
 //! Whose they are and which socket they leave from is for its user to know.
 
 use core::cmp::Reverse;
+use core::mem::{size_of, take};
 use std::collections::BinaryHeap;
 
 use rudp_base::{Ecn, Instant, Seed};
 
-use crate::{Fate, Link, LinkConfig};
+use crate::{Fate, Link, LinkConfig, LinkStats};
 
-/// What a packet costs of the memory besides its bytes.
-const BOOKKEEPING: usize = 64;
-
-/// A buffer that has grown larger than this is not kept for the next packet.
+/// The buffer that a packet has at least, and the largest that is kept for the next one.
 const KEPT: usize = 2_048;
 
 /// Which way a packet goes.
@@ -43,16 +41,25 @@ pub enum Way {
 /// ```
 #[derive(Debug)]
 pub struct Transit<N> {
-    up: Link,
-    down: Link,
+    up: Side,
+    down: Side,
     /// When each packet arrives, its number (which breaks ties in order of sending) and its slot.
     due: BinaryHeap<Reverse<(Instant, u64, usize)>>,
     slots: Vec<Packet<N>>,
     free: Vec<usize>,
+    /// The last packet that was taken, if it was larger than what is kept.
+    large: Vec<u8>,
     next: u64,
     memory: usize,
     used: usize,
-    crowded_out: u64,
+}
+
+/// A link, and what it let pass in vain.
+#[derive(Debug)]
+struct Side {
+    link: Link,
+    /// Packets that found no memory, and their bytes.
+    crowded_out: (u64, u64),
 }
 
 #[derive(Debug)]
@@ -80,24 +87,41 @@ pub struct Arrival<'a, N> {
 }
 
 impl<N: Clone> Transit<N> {
-    /// The link up, the link down, and how many bytes of packets may be on their way; what is more
-    /// vanishes, as in any router. The links' dice follow from `seed`.
+    /// What a packet costs of the memory besides its buffer: its places in the three lists, each of
+    /// which may have room for twice as many, and what the allocator adds.
+    const BOOKKEEPING: usize =
+        2 * (size_of::<Packet<N>>() + size_of::<(Instant, u64, usize)>() + size_of::<usize>()) + 16;
+
+    /// The link up, the link down, and how many bytes of memory packets on their way may take, each
+    /// for a buffer of 2,048 bytes or its length, whichever is more, and some bookkeeping; what is
+    /// more vanishes, as in any router. Buffers that are kept for the next packets take as much
+    /// again at the most, if there were packets larger than 2,048 bytes, and else nothing. The
+    /// links' dice follow from `seed`.
     pub fn new(up: LinkConfig, down: LinkConfig, memory: usize, seed: &Seed) -> Self {
+        let side = |config: LinkConfig, name: &str| Side {
+            link: Link::new(config, &seed.fork(name)),
+            crowded_out: (0, 0),
+        };
         Self {
-            up: Link::new(up, &seed.fork("up")),
-            down: Link::new(down, &seed.fork("down")),
+            up: side(up, "up"),
+            down: side(down, "down"),
             due: BinaryHeap::new(),
             slots: Vec::new(),
             free: Vec::new(),
+            large: Vec::new(),
             next: 0,
             memory,
             used: 0,
-            crowded_out: 0,
         }
     }
 
-    /// Offers a packet to the link that goes its way. `now` never goes back; the bytes in `packet`
-    /// are nobody's afterwards.
+    /// What a packet of so many bytes costs of the memory.
+    fn cost(len: usize) -> usize {
+        len.max(KEPT) + Self::BOOKKEEPING
+    }
+
+    /// Offers a packet to the link that goes its way, and tells how many copies of it are on their
+    /// way now. `now` never goes back; the bytes in `packet` are nobody's afterwards.
     pub fn offer(
         &mut self,
         now: Instant,
@@ -105,16 +129,19 @@ impl<N: Clone> Transit<N> {
         note: N,
         packet: &mut [u8],
         ecn: Option<Ecn>,
-    ) -> Fate {
-        let Self { up, down, due, slots, free, next, memory, used, crowded_out } = self;
-        let link = match way {
+    ) -> u32 {
+        let Self { up, down, due, slots, free, next, memory, used, .. } = self;
+        let Side { link, crowded_out } = match way {
             Way::Up => up,
             Way::Down => down,
         };
-        link.offer(now, packet, ecn, |delivery| {
-            let cost = delivery.bytes.len() + BOOKKEEPING;
+        let mut vain = 0;
+        let fate = link.offer(now, packet, ecn, |delivery| {
+            let len = delivery.bytes.len();
+            let cost = Self::cost(len);
             if *used + cost > *memory {
-                *crowded_out += 1;
+                *crowded_out = (crowded_out.0 + 1, crowded_out.1 + len as u64);
+                vain += 1;
                 return;
             }
             *used += cost;
@@ -124,14 +151,18 @@ impl<N: Clone> Transit<N> {
             }
             let place = &mut slots[slot];
             (place.way, place.note, place.ecn) = (way, note.clone(), delivery.ecn);
-            if place.bytes.capacity() > KEPT {
-                place.bytes = Vec::new();
+            if place.bytes.capacity() < len.max(KEPT) {
+                place.bytes = Vec::with_capacity(len.max(KEPT));
             }
             place.bytes.clear();
             place.bytes.extend_from_slice(delivery.bytes);
             due.push(Reverse((delivery.at, *next, slot)));
             *next += 1;
-        })
+        });
+        match fate {
+            Fate::Delivered { copies, .. } => copies - vain,
+            Fate::Dropped(_) => 0,
+        }
     }
 
     /// When the next packet arrives, if one is on its way.
@@ -144,22 +175,44 @@ impl<N: Clone> Transit<N> {
         self.next_arrival().filter(|at| *at <= now)?;
         let Reverse((at, _, slot)) = self.due.pop()?;
         self.free.push(slot);
-        let Packet { way, note, ecn, bytes } = &self.slots[slot];
-        self.used -= bytes.len() + BOOKKEEPING;
+        let Packet { way, note, ecn, bytes } = &mut self.slots[slot];
+        self.used -= Self::cost(bytes.len());
+        let bytes = if bytes.len() > KEPT {
+            self.large = take(bytes);
+            &self.large
+        } else {
+            bytes
+        };
         Some(Arrival { at, way: *way, note, ecn: *ecn, bytes })
     }
 
     /// The link that goes a way.
     pub fn link(&self, way: Way) -> &Link {
+        &self.side(way).link
+    }
+
+    /// What the link that goes a way has counted, but as delivered only what found memory: the
+    /// difference to the link's own counters is [`crowded_out`](Self::crowded_out).
+    pub fn stats(&self, way: Way) -> LinkStats {
+        let Side { link, crowded_out: (packets, bytes) } = self.side(way);
+        let stats = *link.stats();
+        LinkStats {
+            delivered: stats.delivered - packets,
+            delivered_bytes: stats.delivered_bytes - bytes,
+            ..stats
+        }
+    }
+
+    /// How many packets vanished because the memory was full, both ways together.
+    pub fn crowded_out(&self) -> u64 {
+        self.up.crowded_out.0 + self.down.crowded_out.0
+    }
+
+    fn side(&self, way: Way) -> &Side {
         match way {
             Way::Up => &self.up,
             Way::Down => &self.down,
         }
-    }
-
-    /// How many packets vanished because the memory was full.
-    pub fn crowded_out(&self) -> u64 {
-        self.crowded_out
     }
 }
 
@@ -195,24 +248,59 @@ mod tests {
 
     #[test]
     fn a_flood_is_bounded_and_what_has_left_makes_room() {
-        let mut transit = transit(10_000);
-        for _ in 0..200 {
-            transit.offer(Instant::ZERO, Way::Up, 0, &mut [0; 36], None);
-        }
-        assert_eq!((transit.due.len(), transit.crowded_out()), (100, 100));
+        let small = Transit::<u32>::cost(1);
+        let mut transit = transit(100 * small);
+        let kept: u32 =
+            (0..200).map(|_| transit.offer(Instant::ZERO, Way::Up, 0, &mut [0; 36], None)).sum();
+        assert_eq!((kept, transit.due.len(), transit.crowded_out()), (100, 100, 100));
+        // What found no memory does not arrive, whatever the link says.
+        let (stats, said) = (transit.stats(Way::Up), transit.link(Way::Up).stats());
+        assert_eq!((stats.delivered, stats.delivered_bytes), (100, 3_600));
+        assert_eq!((said.delivered, transit.stats(Way::Down).delivered), (200, 0));
         let later = Instant::ZERO + Duration::from_secs(1);
         while transit.take(later).is_some() {}
         transit.offer(later, Way::Up, 0, &mut [0; 9_000], None);
         assert_eq!((transit.due.len(), transit.slots.len()), (1, 100));
     }
 
+    /// The bytes of all buffers.
+    fn buffers(transit: &Transit<u32>) -> usize {
+        transit.slots.iter().map(|packet| packet.bytes.capacity()).sum()
+    }
+
+    #[test]
+    fn packets_of_all_lengths_in_turn_take_no_more_than_the_memory() {
+        let memory = 1 << 20;
+        let mut transit = transit(memory);
+        let mut now = Instant::ZERO;
+        // Each leaves before the next ones come, so that short ones get the buffers of long ones.
+        for len in [1_472, 1, 2_048, 36, 1_000, 1_473, 0].repeat(3) {
+            while transit.offer(now, Way::Up, 0, &mut vec![0; len], None) == 1 {}
+            assert!(transit.used <= memory && buffers(&transit) <= memory, "{len}");
+            now += Duration::from_secs(1);
+            for _ in 0..100 {
+                transit.take(now).unwrap();
+            }
+        }
+    }
+
     #[test]
     fn large_buffers_are_not_kept() {
-        let mut transit = transit(1 << 20);
-        transit.offer(Instant::ZERO, Way::Up, 0, &mut vec![0; 60_000], None);
-        let later = Instant::ZERO + Duration::from_secs(1);
-        transit.take(later).unwrap();
-        transit.offer(later, Way::Up, 0, &mut [0; 100], None);
-        assert!(transit.slots[0].bytes.capacity() <= KEPT);
+        let memory = 1 << 20;
+        let mut transit = transit(memory);
+        let at = |number: u32| Instant::ZERO + Duration::from_millis(4) * number;
+        for number in 0..200 {
+            transit.offer(at(number), Way::Up, number, &mut [0; 100], None);
+        }
+        // Each time a small packet has left, a large one takes its place, and leaves at once.
+        for number in 0..200 {
+            let now = at(number) + Duration::from_secs(1);
+            assert_eq!(*transit.take(now).unwrap().note, number);
+            assert_eq!(transit.offer(now, Way::Down, 0, &mut vec![7; 60_000], None), 1);
+            assert!(buffers(&transit) <= 2 * memory);
+            let arrival = transit.take(now + Duration::from_millis(1)).unwrap();
+            assert_eq!(arrival.bytes, vec![7; 60_000]);
+        }
+        assert_eq!((transit.used, buffers(&transit)), (0, 0));
     }
 }

@@ -15,6 +15,7 @@ use serde_json::json;
 use super::args::GetArgs;
 use super::connect::connect;
 use super::explain;
+use super::path::ms;
 use super::say::Say;
 use super::settings::Profile;
 use crate::exit::{Exit, Failure, OrExit};
@@ -172,7 +173,7 @@ fn report(args: &GetArgs, got: &Got, closed: Option<&Closed>, say: Say) -> Resul
             "blake3": hash,
             "path": path.as_ref().map(|path| path.display().to_string()),
             "closed": closed.map(explain::word),
-            "rtt_ms": stats.smoothed_rtt.as_secs_f64() * 1e3,
+            "rtt_ms": ms(stats.smoothed_rtt),
         }),
     )
 }

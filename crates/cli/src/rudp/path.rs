@@ -149,14 +149,15 @@ pub(crate) struct PathArgs {
 
 impl PathArgs {
     /// The links up and down: those of the preset, or of `usual` without one, with what is said in
-    /// the place of what they had.
+    /// the place of what they had. The headers are those of `usual` always.
     pub(crate) fn line(&self, usual: &LinkConfig) -> Result<Line, Failure> {
         let mtu = Some(usual.mtu.unwrap_or(1_500));
-        let usual = LinkConfig { mtu, ..usual.clone() };
-        let Line { up, down } = match self.preset {
+        let (usual, overhead) = (LinkConfig { mtu, ..usual.clone() }, usual.overhead);
+        let Line { mut up, mut down } = match self.preset {
             Some(preset) => preset.line(),
             None => Line { up: usual.clone(), down: usual },
         };
+        (up.overhead, down.overhead) = (overhead, overhead);
         let (up_rate, down_rate) = (self.up_rate.or(self.rate), self.down_rate.or(self.rate));
         let rtt = self.rtt.unwrap_or(up.delay + down.delay);
         let half = self.rtt.map(|rtt| rtt / 2);
@@ -185,7 +186,7 @@ impl PathArgs {
             mtu: self.mtu.map(usize::from).or(base.mtu),
             ..base.clone()
         };
-        if link.reorder > 0.0 && link.reorder_by.is_zero() {
+        if link.reorder > 0.0 && link.reorder_by.is_zero() && self.reorder_by.is_none() {
             link.reorder_by = Duration::from_millis(5);
         }
         if let Some(percent) = self.loss {
@@ -283,9 +284,15 @@ pub(crate) fn share(part: f64) -> String {
     format!("{} %", digits(part * 100.0))
 }
 
-/// A duration in milliseconds.
+/// A duration in milliseconds, for people.
 pub(crate) fn millis(time: Duration) -> String {
     format!("{} ms", digits(time.as_secs_f64() * 1e3))
+}
+
+/// A duration in milliseconds, for programs.
+#[expect(clippy::cast_precision_loss, reason = "durations of days are exact to the nanosecond")]
+pub(crate) fn ms(time: Duration) -> f64 {
+    time.as_nanos() as f64 / 1e6
 }
 
 /// A number with as many digits as mean something to people, and no zeros behind them.
@@ -350,6 +357,23 @@ mod tests {
         let Line { up, down } = line(&args);
         assert_eq!((up.loss, up.burst_loss, up.jitter), (0.02, None, Duration::ZERO));
         assert_eq!(down.rate, Line::bad_wifi().down.rate);
+    }
+
+    #[test]
+    fn a_preset_has_the_headers_of_the_network() {
+        let args = PathArgs { preset: Some(Preset::Dsl), ..PathArgs::default() };
+        let ipv6 = LinkConfig { overhead: 48, ..LinkConfig::default() };
+        let Line { up, down } = args.line(&ipv6).unwrap();
+        assert_eq!((up.overhead, down.overhead), (48, 48));
+        assert_eq!(LinkConfig { overhead: 28, ..down }, Line::dsl().down);
+    }
+
+    #[test]
+    fn what_is_said_of_reordering_is_what_is_done() {
+        let args = PathArgs { reorder: Some(1.0), ..PathArgs::default() };
+        assert_eq!(line(&args).up.reorder_by, Duration::from_millis(5));
+        let args = PathArgs { reorder_by: Some(Duration::ZERO), ..args };
+        assert_eq!(line(&args).up.reorder_by, Duration::ZERO);
     }
 
     #[test]

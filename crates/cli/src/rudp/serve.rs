@@ -102,12 +102,16 @@ pub(crate) fn allow(builder: Builder, file: Option<&Path>) -> Result<Builder, Fa
 
 /// Listens at `listen`.
 pub(crate) fn bind(builder: Builder, listen: &str) -> Result<Endpoint, Failure> {
-    // Machines without IPv6 have no `[::]`.
-    let address = match listen.strip_prefix("[::]:") {
+    let address = bindable(listen);
+    builder.bind(&address).build().or_exit(Exit::Local, || format!("cannot listen on {address}"))
+}
+
+/// The address to listen at for `listen`: machines without IPv6 have no `[::]`.
+pub(crate) fn bindable(listen: &str) -> String {
+    match listen.strip_prefix("[::]:") {
         Some(port) if UdpSocket::bind("[::]:0").is_err() => format!("0.0.0.0:{port}"),
         _ => listen.to_owned(),
-    };
-    builder.bind(&address).build().or_exit(Exit::Local, || format!("cannot listen on {address}"))
+    }
 }
 
 /// Where others reach an endpoint, as far as this machine knows.

@@ -175,7 +175,10 @@ pub(crate) fn congestion(text: &str) -> Result<Congestion, String> {
     match rate(text) {
         // The least that a session takes is 1,000 bytes per second.
         Ok(rate) if rate >= 8_000 => Ok(Congestion::Fixed(rate / 8)),
-        _ => Err("must be bbr, cubic, or a rate such as 100mbit".into()),
+        Ok(_) => Err("must be at least 8kbit".into()),
+        Err(_) => {
+            Err("must be bbr, cubic, or a rate such as 100mbit, from 8kbit to 1000gbit".into())
+        }
     }
 }
 
@@ -219,6 +222,15 @@ mod tests {
         assert_eq!(failure.exit, Exit::Usage);
         let text = format!("{:#}", failure.error);
         assert!(text.contains("handshake_timeout"), "{text}");
+    }
+
+    #[test]
+    fn a_rate_has_a_least() {
+        assert_eq!(congestion("8kbit"), Ok(Congestion::Fixed(1_000)));
+        for wrong in ["1kbit", "7.9kbit", "0.1kbit", "2000gbit", "reno", "8"] {
+            let error = congestion(wrong).unwrap_err();
+            assert!(error.contains("8kbit"), "{wrong}: {error}");
+        }
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! `rudp link`: real programs behind a network that is described.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
 
+use rudp_base::{Ecn, Transmit};
+use rudp_net::{ReceiveBuffers, Socket, SocketOptions};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -75,10 +79,11 @@ fn answers_come_back_to_whom_they_belong() {
     let place = Place::new();
     let server = socket();
     let to = server.local_addr().expect("it is bound");
-    let link = Link::start(&place, to, &["--rtt", "2ms"]);
+    let link = Link::start(&place, to, &["--rtt", "200ms"]);
     let clients = [socket(), socket()];
     let mut buffer = [0; 100];
     for round in 0..3_u8 {
+        let begun = Instant::now();
         for (client, name) in clients.iter().zip([b'a', b'b']) {
             client.send_to(&[name, round], &link.address).expect("it is sent");
         }
@@ -94,6 +99,9 @@ fn answers_come_back_to_whom_they_belong() {
                 (&[name, round][..], link.address.clone())
             );
         }
+        // However loaded the machine is, nothing comes sooner.
+        let took = begun.elapsed();
+        assert!(took >= Duration::from_millis(200), "{took:?}");
     }
     let said = link.stop();
     assert_eq!((&said["clients"], &said["up"]["packets"]), (&2.into(), &6.into()), "{said}");
@@ -126,6 +134,62 @@ fn what_is_too_large_or_too_much_is_dropped_and_counted() {
         (&1.into(), &1.into()),
         "{said}"
     );
+}
+
+#[test]
+fn congestion_marks_are_carried() {
+    let place = Place::new();
+    let options = SocketOptions::default();
+    let bind = || Socket::bind("127.0.0.1:0".parse().expect("an address"), &options);
+    let [server, client] = [(); 2].map(|()| bind().expect("the loopback has free ports"));
+    let link = Link::start(&place, server.local_addr(), &["--rtt", "2ms"]);
+    let to = link.address.parse().expect("an address");
+    let mut buffers = ReceiveBuffers::new();
+    for ecn in [Some(Ecn::Ect0), None, Some(Ecn::Ce)] {
+        let transmit = Transmit { ecn, ..Transmit::single(to, 4) };
+        client.send(&transmit, b"mark", &mut 0).expect("it is sent");
+        let patience = Timespec { tv_sec: 60, tv_nsec: 0 };
+        let ready = poll(&mut [PollFd::new(&server, PollFlags::IN)], Some(&patience));
+        assert_eq!(ready, Ok(1), "it comes");
+        server.receive(&mut buffers).expect("it is there");
+        let came: Vec<_> =
+            buffers.batches().map(|batch| (batch.ecn, batch.data.to_vec())).collect();
+        assert_eq!(came, [(ecn, b"mark".to_vec())]);
+    }
+}
+
+#[test]
+fn a_server_that_listens_at_all_addresses_answers() {
+    let place = Place::new();
+    let server = UdpSocket::bind("0.0.0.0:0").expect("there are free ports");
+    server.set_read_timeout(Some(PATIENCE)).expect("it can wait");
+    let link = Link::start(&place, server.local_addr().expect("it is bound"), &[]);
+    let client = socket();
+    client.send_to(b"ping", &link.address).expect("it is sent");
+    let mut buffer = [0; 100];
+    let (len, from) = server.recv_from(&mut buffer).expect("it comes");
+    // What somebody else sends there is not carried, but counted.
+    socket().send_to(b"foreign", from).expect("it is sent");
+    server.send_to(&buffer[..len], from).expect("it is sent");
+    let (len, _) = client.recv_from(&mut buffer).expect("it comes");
+    assert_eq!(&buffer[..len], b"ping");
+    let said = link.stop();
+    assert_eq!((&said["down"]["packets"], &said["foreign"]), (&1.into(), &1.into()), "{said}");
+}
+
+#[test]
+fn who_waits_for_a_slow_link_is_not_forgotten() {
+    let place = Place::new();
+    let server = socket();
+    let to = server.local_addr().expect("it is bound");
+    let link = Link::start(&place, to, &["--rtt", "6s", "--idle", "1ms"]);
+    let client = socket();
+    client.send_to(b"slow", &link.address).expect("it is sent");
+    let mut buffer = [0; 100];
+    let (len, _) = server.recv_from(&mut buffer).expect("it comes");
+    assert_eq!(&buffer[..len], b"slow");
+    let said = link.stop();
+    assert_eq!((&said["clients"], &said["lost_here"]), (&1.into(), &0.into()), "{said}");
 }
 
 #[test]

@@ -130,7 +130,37 @@ fn a_network_that_carries_nothing_is_said_to() {
     let place = Place::new();
     let ended = place.run(&["sim", "--loss", "100%", "--time", "1m"], 3);
     assert!(ended.printed().contains("goodput       0 kbit/s"), "{}", ended.printed());
+    assert!(ended.printed().contains("90 % of rate  never reached"), "{}", ended.printed());
+    assert!(!ended.printed().contains("NaN"), "{}", ended.printed());
     assert!(ended.stderr.contains("the session was over after"), "{}", ended.stderr);
+    let ended = place.run(&["sim", "--json", "--loss", "100%", "--time", "1m"], 3);
+    let said = objects(&ended.printed());
+    let object = &said[0];
+    assert_eq!(object["seconds_to_90_percent"], Value::Null);
+    for pointer in ["/share", "/capacity_mbit_per_s", "/goodput_mbit_per_s", "/flows/0/part"] {
+        assert!(number(object, pointer).abs() < 1e-9, "{pointer}: {object}");
+    }
+}
+
+#[test]
+fn a_run_ends_when_everything_has_arrived() {
+    let place = Place::new();
+    // On a link as slow as this seconds pass from one look at how full it is to the next.
+    let slow = ["--rate", "64kbit", "--rtt", "50ms", "--queue", "100packets", "--bytes"];
+    let [short, long] = ["10kB", "11kB"]
+        .map(|bytes| number(&simulate(&place, &[&slow[..], &[bytes]].concat()), "/seconds"));
+    // 10 kB take 1.25 s, without headers, and the handshake some packets.
+    assert!((1.25..2.3).contains(&short), "{short}");
+    assert!((0.125..0.3).contains(&(long - short)), "{short} {long}");
+}
+
+#[test]
+fn a_link_of_any_rate_is_looked_at_now_and_then_only() {
+    let place = Place::new();
+    // 100 of the smallest packets are through in 54 ns, and until nobody answers it takes 10 s.
+    let fast = ["sim", "--rate", "1000gbit", "--rtt", "0ms", "--mtu", "68", "--time", "1m"];
+    let ended = place.run(&fast, 3);
+    assert!(ended.stderr.contains("the session was over after 10s"), "{}", ended.stderr);
 }
 
 #[test]
@@ -138,6 +168,7 @@ fn a_drawing_is_complete_or_not_there() {
     let place = Place::new();
     let ended = place.run(&["sim", "--time", "1s", "--svg", "missing/a.svg"], 7);
     assert_eq!(ended.printed(), "", "nothing is simulated in vain");
+    assert!(!ended.stderr.contains(".part"), "{}", ended.stderr);
     let endless = ["sim", "--rate", "10gbit", "--time", "1440m", "--svg", "a.svg"];
     let process = place.start(&endless);
     process.printed(|line| line.starts_with("flows"));
@@ -156,7 +187,7 @@ fn a_drawing_is_complete_or_not_there() {
 #[test]
 fn networks_that_make_no_sense_are_explained() {
     let place = Place::new();
-    let table: [(&[&str], &str); 14] = [
+    let table: [(&[&str], &str); 15] = [
         (&["--rate", "100"], "needs a unit"),
         (&["--rate", "0mbit"], "1kbit"),
         (&["--rtt", "50"], "needs a unit"),
@@ -170,6 +201,7 @@ fn networks_that_make_no_sense_are_explained() {
         (&["--time", "1s", "--bytes", "1MB"], "--bytes"),
         (&["--flows", "0"], "1..=64"),
         (&["--vs", "reno"], "bbr, cubic, or a rate"),
+        (&["--congestion", "1kbit"], "8kbit"),
         (&["--bytes", "5miles"], "unknown unit"),
     ];
     for (options, part) in table {

@@ -7,17 +7,20 @@ use std::time::Duration;
 use rudp_base::{Datagrams, Instant, Seed, Transmit};
 use rudp_net::{Clock, ReceiveBuffers, Socket};
 use rudp_sim::{LinkStats, Profile as Line, Transit, Way};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 
 use super::clients::{Client, Clients};
+use super::ready::Ready;
 use crate::rudp::spread::Spread;
 
 /// Bytes of packets on their way: 600 ms at 2 Gbit/s.
 const MEMORY: usize = 256 << 20;
 
-/// Batches of one socket until the next has its turn, and due packets are sent.
+/// The most calls to receive from one socket until due packets are sent, and the next socket has its
+/// turn.
 const CALLS: usize = 4;
+
+/// The number of the socket where clients send to; clients' numbers begin at 0.
+const LISTENER: u64 = u64::MAX;
 
 /// How often idle clients are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -28,29 +31,44 @@ pub(super) struct Carrier {
     /// Where clients send to.
     socket: Socket,
     clients: Clients,
+    /// Of which sockets there is something to receive.
+    ready: Ready,
     /// With the number of the client whose packet it is.
     transit: Transit<u64>,
     buffers: ReceiveBuffers,
     /// How late packets left, measured against when they were to.
     lateness: Spread,
-    /// What the system took no more of.
+    /// Packets that the system did not take, or whose client was forgotten.
     unsent: u64,
+    /// Datagrams for clients that are not from the server.
+    foreign: u64,
     swept: Instant,
 }
 
 impl Carrier {
-    pub(super) fn new(socket: Socket, clients: Clients, line: Line, seed: &Seed) -> Self {
+    /// # Errors
+    /// The system's, where it cannot watch sockets.
+    pub(super) fn new(
+        socket: Socket,
+        clients: Clients,
+        line: Line,
+        seed: &Seed,
+    ) -> io::Result<Self> {
         sharpen_timers();
-        Self {
+        let ready = Ready::new()?;
+        ready.watch(LISTENER, &socket)?;
+        Ok(Self {
             clock: Clock::new(),
             socket,
             clients,
+            ready,
             transit: Transit::new(line.up, line.down, MEMORY, seed),
             buffers: ReceiveBuffers::new(),
             lateness: Spread::default(),
             unsent: 0,
+            foreign: 0,
             swept: Instant::ZERO,
-        }
+        })
     }
 
     /// Carries what there is for so long.
@@ -70,47 +88,29 @@ impl Carrier {
                 self.clients.forget_idle(now);
             }
             let until = self.transit.next_arrival().map_or(end, |at| at.min(end));
-            let ready = self.wait(until - now)?;
-            if ready.0 {
-                self.receive_from_clients();
-            }
-            for number in ready.1 {
-                self.receive_from_server(number);
+            let sockets = self.clients.iter().map(|(number, client)| (number, &client.socket));
+            self.ready.wait(sockets.chain([(LISTENER, &self.socket)]), until - now)?;
+            while let Some(number) = self.ready.next() {
+                if number == LISTENER {
+                    self.receive_from_clients();
+                } else {
+                    self.receive_from_server(number);
+                }
+                self.send_due();
             }
         }
-    }
-
-    /// Waits for datagrams, for so long at most. Tells whether there are some of clients, and for
-    /// which clients.
-    fn wait(&self, time: Duration) -> io::Result<(bool, Vec<u64>)> {
-        let mut files = vec![PollFd::new(&self.socket, PollFlags::IN)];
-        files.extend(self.clients.iter().map(|(_, c)| PollFd::new(&c.socket, PollFlags::IN)));
-        let timeout = Timespec {
-            tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: i64::from(time.subsec_nanos()),
-        };
-        match poll(&mut files, Some(&timeout)) {
-            Ok(_) => {}
-            Err(Errno::INTR) => return Ok((false, Vec::new())),
-            Err(error) => return Err(error.into()),
-        }
-        // Errors are news of earlier datagrams, and receiving takes them off.
-        let mut ready = files.iter().map(|file| !file.revents().is_empty());
-        let clients_ready = ready.next().unwrap_or(false);
-        let numbers = self.clients.iter().zip(ready).filter(|(_, ready)| *ready);
-        Ok((clients_ready, numbers.map(|((number, _), _)| number).collect()))
     }
 
     fn receive_from_clients(&mut self) {
-        let Self { clock, socket, clients, transit, buffers, .. } = self;
+        let Self { clock, socket, clients, ready, transit, buffers, .. } = self;
         for _ in 0..CALLS {
             if socket.receive(buffers).is_err() {
                 return;
             }
             let now = clock.now();
             for batch in buffers.batches() {
-                if let Some(number) = clients.came(now, batch.remote, batch.local) {
-                    offer(transit, now, Way::Up, number, batch);
+                if let Some(number) = clients.came(now, batch.remote, batch.local, ready) {
+                    clients.departed(number, offer(transit, now, Way::Up, number, batch));
                 }
             }
             if !buffers.is_full() {
@@ -120,18 +120,21 @@ impl Carrier {
     }
 
     fn receive_from_server(&mut self, number: u64) {
-        let Self { clock, clients, transit, buffers, .. } = self;
+        let Self { clock, clients, transit, buffers, foreign, .. } = self;
         for _ in 0..CALLS {
             let Some(client) = clients.get(number) else { return };
             if client.socket.receive(buffers).is_err() {
                 return;
             }
             let now = clock.now();
-            // Nobody else has anything to say here.
-            let server = clients.server();
-            for batch in buffers.batches().filter(|batch| batch.remote == server) {
+            for batch in buffers.batches() {
+                if batch.remote != clients.server() {
+                    // Nobody else has anything to say here.
+                    *foreign += batch.count() as u64;
+                    continue;
+                }
                 clients.answered(now, number);
-                offer(transit, now, Way::Down, number, batch);
+                clients.departed(number, offer(transit, now, Way::Down, number, batch));
             }
             if !buffers.is_full() {
                 return;
@@ -142,14 +145,18 @@ impl Carrier {
     /// Sends what has arrived by now.
     fn send_due(&mut self) {
         let Self { clock, socket, clients, transit, lateness, unsent, .. } = self;
+        let server = clients.server();
         let mut now = clock.now();
         loop {
             while let Some(arrival) = transit.take(now) {
-                let Some(client) = clients.get(*arrival.note) else { continue };
+                let Some(client) = clients.arrived(now, *arrival.note) else {
+                    *unsent += 1;
+                    continue;
+                };
                 let Client { address, local, socket: theirs, .. } = client;
                 let len = arrival.bytes.len();
                 let (from, transmit) = match arrival.way {
-                    Way::Up => (theirs, Transmit::single(clients.server(), len)),
+                    Way::Up => (theirs, Transmit::single(server, len)),
                     Way::Down => {
                         (&*socket, Transmit { local: *local, ..Transmit::single(*address, len) })
                     }
@@ -159,17 +166,17 @@ impl Carrier {
                 // A packet that cannot be sent is lost, as anything may be.
                 *unsent += u64::from(from.send(&transmit, arrival.bytes, &mut 0).is_err());
             }
-            let before = now;
             now = clock.now();
             // Sending takes time, in which more has become due.
-            if transit.next_arrival().is_none_or(|at| at > now) || now == before {
+            if transit.next_arrival().is_none_or(|at| at > now) {
                 return;
             }
         }
     }
 
-    pub(super) fn stats(&self, way: Way) -> &LinkStats {
-        self.transit.link(way).stats()
+    /// What a link has counted, without what it let pass and was lost here for want of memory.
+    pub(super) fn stats(&self, way: Way) -> LinkStats {
+        self.transit.stats(way)
     }
 
     pub(super) fn clients(&self) -> &Clients {
@@ -180,24 +187,28 @@ impl Carrier {
         &self.lateness
     }
 
-    /// Packets that were lost here and not by the link: the system took them not, or there was no
-    /// memory for more.
+    /// Datagrams that came for clients, and not from the server.
+    pub(super) fn foreign(&self) -> u64 {
+        self.foreign
+    }
+
+    /// Packets that were lost here and not by the link: the system took them not, there was no
+    /// memory for more, or their client had made room for another.
     pub(super) fn lost_here(&self) -> u64 {
         self.unsent + self.transit.crowded_out()
     }
 }
 
+/// Offers a batch to the link, and tells how many packets of it are on their way now.
 fn offer(
     transit: &mut Transit<u64>,
     now: Instant,
     way: Way,
     number: u64,
     mut batch: Datagrams<'_>,
-) {
+) -> u32 {
     let ecn = batch.ecn;
-    for datagram in batch.iter_mut() {
-        transit.offer(now, way, number, datagram, ecn);
-    }
+    batch.iter_mut().map(|datagram| transit.offer(now, way, number, datagram, ecn)).sum()
 }
 
 /// By default Linux may add 50 us to each wait, so that wake-ups fall together.

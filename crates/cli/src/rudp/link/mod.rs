@@ -3,8 +3,9 @@
 
 mod carrier;
 mod clients;
+mod ready;
 
-use std::net::{SocketAddr, ToSocketAddrs as _, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ use serde_json::{Value, json};
 use self::carrier::Carrier;
 use self::clients::Clients;
 use super::args::LinkArgs;
-use super::path::{bits, describe, millis};
+use super::path::{bits, describe, millis, ms};
 use super::say::Say;
+use super::serve::bindable;
 use super::spread::Spread;
 use crate::exit::{Exit, Failure, OrExit};
 use crate::{progress, signals};
@@ -43,15 +45,16 @@ pub(crate) fn run(args: &LinkArgs, say: Say) -> Result<(), Failure> {
     let socket = bind(args.listen.as_deref())?;
     announce(args, &socket, (&line.up, &line.down), say)?;
     let clients = Clients::new(server, usize::from(args.clients), args.idle);
-    let mut carrier = Carrier::new(socket, clients, line, &Seed::from_u64(args.seed));
+    let carrier = Carrier::new(socket, clients, line, &Seed::from_u64(args.seed));
+    let mut carrier = carrier.or_exit(Exit::Local, || "cannot watch sockets".into())?;
     let status = progress::status("link", !say.common.quiet && !say.common.json);
-    let mut before = [Way::Up, Way::Down].map(|way| *carrier.stats(way));
+    let mut before = [Way::Up, Way::Down].map(|way| carrier.stats(way));
     let mut turn = 0;
     while interrupted.try_recv().is_err() {
         carrier.carry(TURN).or_exit(Exit::Local, || "cannot carry any more".into())?;
         turn += 1;
         if turn % STATUS == 0 {
-            let now = [Way::Up, Way::Down].map(|way| *carrier.stats(way));
+            let now = [Way::Up, Way::Down].map(|way| carrier.stats(way));
             status.set_message(in_short(&carrier, &before, &now));
             before = now;
         }
@@ -63,16 +66,23 @@ pub(crate) fn run(args: &LinkArgs, say: Say) -> Result<(), Failure> {
 fn resolve(to: &str) -> Result<SocketAddr, Failure> {
     let unknown = || format!("{to} is not known");
     let mut addresses = to.to_socket_addrs().or_exit(Exit::NoAnswer, unknown)?;
-    addresses.next().ok_or_else(|| Failure::message(Exit::NoAnswer, unknown()))
+    let address = addresses.next().ok_or_else(|| Failure::message(Exit::NoAnswer, unknown()))?;
+    Ok(answering(address))
+}
+
+/// The address that answers of a server at `address` come from: those to no address in particular
+/// reach this machine, and answer from its own; those of IPv4 are seen as such.
+fn answering(mut address: SocketAddr) -> SocketAddr {
+    address.set_ip(match address.ip().to_canonical() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    });
+    address
 }
 
 fn bind(listen: Option<&str>) -> Result<Socket, Failure> {
-    let listen = listen.unwrap_or("127.0.0.1:0");
-    // Machines without IPv6 have no `[::]`.
-    let listen = match listen.strip_prefix("[::]:") {
-        Some(port) if UdpSocket::bind("[::]:0").is_err() => format!("0.0.0.0:{port}"),
-        _ => listen.to_owned(),
-    };
+    let listen = bindable(listen.unwrap_or("127.0.0.1:0"));
     let failed = || format!("cannot listen on {listen}");
     let address = listen.to_socket_addrs().or_exit(Exit::Local, failed)?.next();
     let address = address.ok_or_else(|| Failure::message(Exit::Local, failed()))?;
@@ -132,11 +142,12 @@ fn report(carrier: &Carrier, say: Say) -> Result<(), Failure> {
         )
     });
     let text = format!(
-        "{}\nclients  {}, and {} packets of others\nlate     half by less than {}, 99 % by less than \
+        "{}\nclients  {}; dropped: {} packets of others, {} to clients from others than the server\nlate     half by less than {}, 99 % by less than \
          {}, most {}; {} packets lost here",
         ways.join("\n"),
         clients.seen(),
         clients.turned_away(),
+        carrier.foreign(),
         millis(lateness.percentile(50) + Spread::STEP),
         millis(lateness.percentile(99) + Spread::STEP),
         millis(lateness.most()),
@@ -146,8 +157,8 @@ fn report(carrier: &Carrier, say: Say) -> Result<(), Failure> {
         text,
         json!({
             "message": "stopped",
-            "up": object(carrier.stats(Way::Up)),
-            "down": object(carrier.stats(Way::Down)),
+            "up": object(&carrier.stats(Way::Up)),
+            "down": object(&carrier.stats(Way::Down)),
             "late_ms": {
                 "p50": ms(lateness.percentile(50)),
                 "p99": ms(lateness.percentile(99)),
@@ -156,6 +167,7 @@ fn report(carrier: &Carrier, say: Say) -> Result<(), Failure> {
             },
             "clients": clients.seen(),
             "turned_away": clients.turned_away(),
+            "foreign": carrier.foreign(),
             "lost_here": carrier.lost_here(),
         }),
     )
@@ -178,7 +190,21 @@ fn object(stats: &LinkStats) -> Value {
     })
 }
 
-#[expect(clippy::cast_precision_loss, reason = "durations of days are exact to the nanosecond")]
-fn ms(time: Duration) -> f64 {
-    time.as_nanos() as f64 / 1e6
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_at_no_address_in_particular_answers_from_the_loopback() {
+        for (to, from) in [
+            ("0.0.0.0:7777", "127.0.0.1:7777"),
+            ("[::]:7777", "[::1]:7777"),
+            ("[::ffff:0.0.0.0]:7777", "127.0.0.1:7777"),
+            ("[::ffff:192.0.2.1]:1", "192.0.2.1:1"),
+            ("192.0.2.1:1", "192.0.2.1:1"),
+            ("[2001:db8::1]:1", "[2001:db8::1]:1"),
+        ] {
+            assert_eq!(resolve(to).unwrap().to_string(), from, "{to}");
+        }
+    }
 }

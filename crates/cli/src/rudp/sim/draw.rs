@@ -5,7 +5,7 @@ use super::play::{Played, Scenario};
 use super::plot::{Panel, Plot, Series};
 use super::report::name;
 use super::watch::Seen;
-use crate::rudp::path::{bits, drain_time};
+use crate::rudp::path::{bits, drain_time, ms};
 
 /// The plot as SVG.
 pub(super) fn plot(scenario: &Scenario, played: &Played) -> String {
@@ -57,7 +57,7 @@ fn rate(scenario: &Scenario, played: &Played) -> Panel {
 }
 
 fn round_trip(played: &Played) -> Panel {
-    let mean = |seen: Seen| seen.rtt.as_secs_f64() * 1e3 / f64::from(seen.count);
+    let mean = |seen: Seen| ms(seen.rtt) / f64::from(seen.count);
     Panel { name: "round trip".into(), unit: "ms", series: seen(played, false, mean), limit: None }
 }
 
@@ -65,14 +65,13 @@ fn round_trip(played: &Played) -> Panel {
 #[expect(clippy::cast_precision_loss, reason = "a plot")]
 fn queue(scenario: &Scenario, played: &Played) -> Panel {
     let points = played.queue.iter().filter(|(_, waits)| waits.packets > 0);
-    let points =
-        points.map(|(at, waits)| (at, waits.sum.as_secs_f64() * 1e3 / waits.packets as f64));
+    let points = points.map(|(at, waits)| (at, ms(waits.sum) / waits.packets as f64));
     let series = Series { flow: None, is_dashed: false, points: points.collect() };
     let data = &scenario.data;
     let limit = data
         .rate
         .zip(data.queue_bytes)
-        .map(|(rate, bytes)| ("full".to_owned(), drain_time(bytes, rate).as_secs_f64() * 1e3));
+        .map(|(rate, bytes)| ("full".to_owned(), ms(drain_time(bytes, rate))));
     Panel { name: "waiting in the queue".into(), unit: "ms", series: vec![series], limit }
 }
 

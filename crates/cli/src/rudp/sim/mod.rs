@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use self::play::{Flow, Scenario, play};
 use self::report::{Report, name};
 use super::args::SimArgs;
-use super::path::describe;
+use super::path::{describe, ms};
 use super::say::Say;
 use super::settings::Profile;
 use crate::exit::{Exit, Failure, OrExit};
@@ -115,11 +115,11 @@ fn asked(args: &SimArgs, scenario: &Scenario) -> Value {
     let link = |link: &LinkConfig| {
         json!({
             "rate_bit_per_s": link.rate,
-            "delay_ms": link.delay.as_secs_f64() * 1e3,
+            "delay_ms": ms(link.delay),
             "queue_bytes": link.queue_bytes,
             "queue_packets": link.queue_packets,
             "loss": LinkConfig { corrupt: 0.0, ..link.clone() }.mean_loss(),
-            "jitter_ms": link.jitter.as_secs_f64() * 1e3,
+            "jitter_ms": ms(link.jitter),
             "reorder": link.reorder,
             "duplicate": link.duplicate,
             "corrupt": link.corrupt,

@@ -18,6 +18,9 @@ use crate::rudp::spread::Spread;
 /// The longest that time passes before the network is looked at.
 const STEP: Duration = Duration::from_millis(10);
 
+/// The most that happens before it is: on fast links much does in [`STEP`], and Ctrl-C waits for it.
+const EVENTS: u32 = 50_000;
+
 /// The link is full for the first time when so much of what it can carry arrived in one stretch.
 const FULL: f64 = 0.9;
 
@@ -25,7 +28,10 @@ const FULL: f64 = 0.9;
 const STRETCH_PACKETS: f64 = 100.0;
 
 /// The looks at a stretch.
-const LOOKS: usize = 8;
+const LOOKS: u32 = 8;
+
+/// The least time between two of them.
+const LEAST_LOOK: Duration = Duration::from_micros(100);
 
 /// What is played.
 pub(super) struct Scenario {
@@ -111,7 +117,9 @@ pub(super) fn play(
     let mut filling = Filling::new(scenario);
     while world.now() < end && !is_over(&world, scenario, &nodes) {
         let now = world.now();
-        world.run_until(end.min(now + filling.step()));
+        run(&mut world, filling.due().min(now + STEP).min(end), |world| {
+            is_over(world, scenario, &nodes)
+        });
         let stats = world.link(link).stats();
         let packets = stats.queued - waited.packets;
         let sum = stats.queue_delay_sum.saturating_sub(waited.sum);
@@ -124,6 +132,19 @@ pub(super) fn play(
         }
     }
     Ok(played(&world, link, &nodes, queue, filling.full_at))
+}
+
+/// Lets time pass until `until`, but for no more than so many events, and not beyond the end.
+fn run(world: &mut World, until: Instant, is_over: impl Fn(&World) -> bool) {
+    let mut left = EVENTS;
+    let go_on = |world: &World| {
+        left -= 1;
+        left > 0 && !is_over(world)
+    };
+    if !world.run_while(until, go_on) {
+        // Nothing happens until then.
+        world.run_until(until);
+    }
 }
 
 /// Whether every flow that is not endless has arrived, or will not any more.
@@ -198,8 +219,11 @@ fn played(
 struct Filling {
     /// Bytes that have to arrive in a stretch.
     enough: f64,
-    stretch: Duration,
-    /// When and how much had arrived, over the last stretch.
+    /// The time between two looks.
+    interval: Duration,
+    /// When the next look is due.
+    due: Instant,
+    /// How much had arrived at each of the last looks.
     looks: VecDeque<u64>,
     full_at: Option<Duration>,
 }
@@ -212,24 +236,33 @@ impl Filling {
         let packets = STRETCH_PACKETS * data.mtu.unwrap_or(1_500) as f64 / rate;
         let rtt = data.delay + scenario.back.delay;
         let stretch = rtt.max(Duration::try_from_secs_f64(packets).unwrap_or(Duration::MAX));
-        let enough = FULL * rate * (1.0 - data.mean_loss()) * stretch.as_secs_f64();
-        Self { enough, stretch, looks: VecDeque::with_capacity(LOOKS + 1), full_at: None }
+        let stretch = stretch.max(LEAST_LOOK * LOOKS);
+        let interval = stretch / LOOKS;
+        Self {
+            enough: FULL * rate * (1.0 - data.mean_loss()) * stretch.as_secs_f64(),
+            interval,
+            due: Instant::ZERO + interval,
+            looks: VecDeque::new(),
+            full_at: None,
+        }
     }
 
-    /// How much time passes until the next look.
-    fn step(&self) -> Duration {
-        if self.full_at.is_some() { STEP } else { self.stretch / 8 }
+    /// When the next look is due: never any more once the link was full.
+    fn due(&self) -> Instant {
+        if self.full_at.is_some() { Instant::MAX } else { self.due }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a number of bytes")]
     fn look(&mut self, now: Instant, arrived: u64) {
-        if self.full_at.is_some() {
+        if now < self.due() {
             return;
         }
+        self.due += self.interval;
         self.looks.push_back(arrived);
-        if self.looks.len() > LOOKS {
+        if self.looks.len() > LOOKS as usize {
             let before = self.looks.pop_front().unwrap_or_default();
-            if (arrived - before) as f64 >= self.enough {
+            // A link that can carry nothing is never full.
+            if arrived > before && (arrived - before) as f64 >= self.enough {
                 self.full_at = Some(now - Instant::ZERO);
             }
         }

@@ -9,7 +9,7 @@ use rudp_sim::LinkConfig;
 use serde_json::{Value, json};
 
 use super::play::{FlowPlayed, Played, Scenario};
-use crate::rudp::path::{bits, digits, millis, share};
+use crate::rudp::path::{bits, digits, millis, ms, share};
 use crate::rudp::spread::Spread;
 
 /// What a packet has besides data, in bytes: its header and the cipher's tag (docs/PROTOCOL.md, 6.1).
@@ -107,6 +107,11 @@ impl Report {
         }
     }
 
+    /// The goodput as a part of what the link can carry; 0 where that is nothing.
+    fn share(&self) -> f64 {
+        if self.capacity > 0.0 { self.goodput / self.capacity } else { 0.0 }
+    }
+
     /// Packets sent again beyond those that the link made necessary.
     fn beyond(&self) -> u64 {
         self.repeated.saturating_sub(self.required)
@@ -135,7 +140,7 @@ impl Report {
             format!(
                 "{}, {} of the {} that the link can carry",
                 rate(self.goodput),
-                share(self.goodput / self.capacity),
+                share(self.share()),
                 rate(self.capacity)
             ),
         );
@@ -216,7 +221,7 @@ impl Report {
             "seconds": self.seconds,
             "goodput_mbit_per_s": self.goodput / 1e6,
             "capacity_mbit_per_s": self.capacity / 1e6,
-            "share": self.goodput / self.capacity,
+            "share": self.share(),
             "rtt_ms": rtt_object(&self.rtt),
             "queue_ms": {"mean": ms(self.queue_mean), "max": ms(self.queue_max)},
             "queue_drops": self.queue_drops,
@@ -268,11 +273,6 @@ fn jain(shares: impl Iterator<Item = f64>) -> f64 {
 )]
 fn rate(rate: f64) -> String {
     bits(rate.round() as u64)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "durations of days are exact to the nanosecond")]
-fn ms(time: Duration) -> f64 {
-    time.as_nanos() as f64 / 1e6
 }
 
 fn rtt_text(rtt: &Spread) -> String {
