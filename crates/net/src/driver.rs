@@ -176,6 +176,28 @@ impl<M: Machine, A: Application<M>> Driver<M, A> {
         self.shared().try_with(call)
     }
 
+    /// Replaces the socket, at another port or another address of this machine, and makes a call in
+    /// the same turn, in which the machine is told. What it sends in answer leaves from the new
+    /// socket, by this thread; what came to the old one and was not handled is lost, and the old one is
+    /// closed soon after. A batch for which the old one had no room leaves from the new one.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](io::ErrorKind::Unsupported) for one of a [group](Self::spawn_group), whose
+    /// sockets have their port together, and as [`try_with`](Self::try_with). The call is not made
+    /// then, and everything is as it was.
+    ///
+    /// # Panics
+    ///
+    /// As [`try_with`](Self::try_with).
+    pub fn rebind<R>(
+        &self,
+        socket: Socket,
+        call: impl FnOnce(Instant, &mut M, &mut A) -> R,
+    ) -> io::Result<R> {
+        self.shared().rebind(socket, call)
+    }
+
     /// As [`with`](Self::with) if the lock is free, else leaves the call to whoever holds it or, if
     /// the driver's thread waits for it, to that: they make it soon after. Calls of one thread are made in order, and none is lost.
     ///
@@ -213,7 +235,7 @@ impl<M: Machine, A: Application<M>> Driver<M, A> {
 
     /// The address of the socket, with the port the system chose.
     pub fn local_addr(&self) -> SocketAddr {
-        self.shared().socket.local_addr()
+        self.shared().member.socket().local_addr()
     }
 
     /// The clock whose time the machine is told.

@@ -1,7 +1,8 @@
-//! [`Engine`]: what the driver's lock protects, a machine with everything that runs it but the
-//! socket. The lock itself, and the thread that waits, are elsewhere.
+//! [`Engine`]: what the driver's lock protects, a machine with everything that runs it, and the socket
+//! that it sends from. The lock itself, and the thread that waits, are elsewhere.
 
 use std::io;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -39,6 +40,9 @@ pub(crate) struct Engine<M, A> {
     pub(crate) machine: M,
     pub(crate) application: A,
     pub(crate) stats: Stats,
+    /// What is sent from, and what is to be waited at: whoever does so looks in each turn whether it
+    /// still is the one.
+    socket: Arc<Socket>,
     outbox: Outbox,
     /// Whom to wake once the lock is free. Empty between turns.
     wakes: Vec<Waker>,
@@ -54,11 +58,12 @@ pub(crate) struct Engine<M, A> {
 }
 
 impl<M: Machine, A: Application<M>> Engine<M, A> {
-    pub(crate) fn new(machine: M, application: A) -> Self {
+    pub(crate) fn new(machine: M, application: A, socket: Arc<Socket>) -> Self {
         Self {
             machine,
             application,
             stats: Stats::default(),
+            socket,
             outbox: Outbox::new(),
             wakes: Vec::new(),
             wait: Wait::default(),
@@ -67,6 +72,23 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
             next_drops: Instant::ZERO,
             failure: None,
         }
+    }
+
+    /// From now on this is sent from `socket`.
+    pub(crate) fn rebind(&mut self, socket: Arc<Socket>) {
+        self.socket = socket;
+        // Its counter begins anew.
+        self.drops = 0;
+        self.outbox.on_rebound();
+    }
+
+    /// Makes `seated` the socket that is sent from, if that is another by now; says whether it was.
+    pub(crate) fn reseat(&self, seated: &mut Arc<Socket>) -> bool {
+        let has_changed = !Arc::ptr_eq(seated, &self.socket);
+        if has_changed {
+            *seated = Arc::clone(&self.socket);
+        }
+        has_changed
     }
 
     /// Gives received batches to the machine, and tells it the time if it asked for that.
@@ -87,12 +109,12 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
     }
 
     /// Tells the application of datagrams the system dropped, if it is time to ask.
-    pub(crate) fn check_drops(&mut self, now: Instant, socket: &Socket) {
+    pub(crate) fn check_drops(&mut self, now: Instant) {
         if now < self.next_drops {
             return;
         }
         self.next_drops = now + DROPS_INTERVAL;
-        if let Some(drops) = socket.receive_drops() {
+        if let Some(drops) = self.socket.receive_drops() {
             let count = u64::from(drops.wrapping_sub(self.drops));
             self.drops = drops;
             if count > 0 {
@@ -108,8 +130,8 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
     }
 
     /// Takes the machine's events, and sends what it has to send.
-    pub(crate) fn flush(&mut self, now: Instant, socket: &Socket) {
-        let Self { machine, application, stats, outbox, failure, .. } = self;
+    pub(crate) fn flush(&mut self, now: Instant) {
+        let Self { machine, application, stats, socket, outbox, failure, .. } = self;
         let send = |transmit: &_, data: &_, sent: &mut _| socket.send(transmit, data, sent);
         if let Err(error) = outbox.flush(now, machine, application, stats, send) {
             *failure = Some(error);

@@ -32,8 +32,8 @@ pub(crate) struct Member {
 #[repr(align(128))]
 struct Mailbox {
     /// Held by all, since the system counts the sockets of a port: none of them is closed as long as
-    /// another is used.
-    socket: Arc<Socket>,
+    /// another is used. It is replaced where it is alone.
+    socket: Mutex<Arc<Socket>>,
     waker: Arc<Waker>,
     mail: Mutex<Mail>,
     /// Whether there is any, which hardly ever is where the system steers. Written under the lock.
@@ -87,7 +87,17 @@ impl Member {
     }
 
     pub(crate) fn socket(&self) -> Arc<Socket> {
-        Arc::clone(&self.boxes[self.own].socket)
+        Arc::clone(&self.boxes[self.own].socket.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether it has its port for itself.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.boxes.len() == 1
+    }
+
+    /// Another socket takes the place of the one that has its port for itself.
+    pub(crate) fn replace(&self, socket: Arc<Socket>) {
+        *self.boxes[self.own].socket.lock().unwrap_or_else(PoisonError::into_inner) = socket;
     }
 
     /// Wakes who waits at the socket.
@@ -98,7 +108,7 @@ impl Member {
     /// Hands over what was received and is the siblings', and replaces `mail` by what they have
     /// handed over. A socket that is alone has nothing to look at.
     pub(crate) fn exchange(&self, received: &mut ReceiveBuffers, mail: &mut Mail) {
-        if self.boxes.len() > 1 {
+        if !self.is_alone() {
             self.sort(received);
             self.boxes[self.own].take(mail);
         }
@@ -137,7 +147,7 @@ impl Member {
 
 impl Mailbox {
     fn new(socket: Socket) -> io::Result<Self> {
-        let (socket, waker) = (Arc::new(socket), Arc::new(Waker::new()?));
+        let (socket, waker) = (Mutex::new(Arc::new(socket)), Arc::new(Waker::new()?));
         Ok(Self { socket, waker, mail: Mutex::default(), has_mail: AtomicBool::new(false) })
     }
 

@@ -197,6 +197,14 @@ impl Outbox {
         }
     }
 
+    /// What is sent leaves from another socket from now on, which has room, and another address.
+    pub(crate) fn on_rebound(&mut self) {
+        if let Some(batch) = &mut self.kept {
+            batch.until = Until::NextTurn;
+            batch.transmit.local = None;
+        }
+    }
+
     /// Sends the kept batch, if it is its time, and then drains the machine, until all is done, a
     /// batch has to wait, or it is enough for one turn. Tells the application what was lost, and
     /// sends its answer.
@@ -402,6 +410,21 @@ mod tests {
         assert_eq!(rig.outbox.waits_until(), None);
         let Stats { datagrams_out, bytes_out, batches_out, blocked, .. } = rig.stats;
         assert_eq!((datagrams_out, bytes_out, batches_out, blocked), (6, 10, 2, 1));
+    }
+
+    #[test]
+    fn a_batch_that_waits_leaves_from_another_socket_at_once_and_from_any_address() {
+        for errno in [libc::EAGAIN, libc::ENOBUFS] {
+            let mut rig = Rig::new(1, [0, errno]);
+            rig.flush(at(0)).unwrap();
+            let kept = &mut rig.outbox.kept.as_mut().unwrap().transmit;
+            kept.local = Some(REMOTE.ip());
+            rig.outbox.on_rebound();
+            assert_eq!(rig.outbox.kept.as_ref().unwrap().transmit.local, None);
+            assert_eq!(rig.outbox.waits_until(), Some(Until::NextTurn));
+            rig.flush(at(0)).unwrap();
+            assert_eq!(rig.sent, [0, 1, 2]);
+        }
     }
 
     #[test]

@@ -3,13 +3,14 @@
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use rudp_base::Instant;
 
 use crate::handover::Mail;
 use crate::receive::ReceiveBuffers;
+use crate::socket::Socket;
 use crate::thread::Ready;
 
 /// How long the seat stays empty for a guest that has left and is likely to come back, as one that asks
@@ -36,8 +37,9 @@ const MOST_RETURNS: u32 = 64;
 const MAX_DOUBLINGS: u32 = 2;
 
 /// What is used at the socket, by one thread at a time.
-#[derive(Default)]
 pub(crate) struct Place {
+    /// What is waited at, which each turn may replace.
+    pub(crate) socket: Arc<Socket>,
     pub(crate) buffers: ReceiveBuffers,
     /// What siblings on the same port have handed over.
     pub(crate) mail: Mail,
@@ -65,9 +67,10 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(socket: Arc<Socket>) -> Self {
+        let (buffers, mail, ready) = Default::default();
         Self {
-            place: Mutex::new(Place::default()),
+            place: Mutex::new(Place { socket, buffers, mail, ready, turns: 0 }),
             has_guest: AtomicBool::new(false),
             lease: AtomicU64::new(0),
             last_call: AtomicU64::new(0),
@@ -198,6 +201,11 @@ pub(crate) enum Vacancy {
 mod tests {
     use super::*;
 
+    fn seat() -> Seat {
+        let options = crate::socket::SocketOptions::default();
+        Seat::new(Arc::new(Socket::bind(([127, 0, 0, 1], 0).into(), &options).unwrap()))
+    }
+
     fn us(micros: u64) -> Instant {
         Instant::ZERO + Duration::from_micros(micros)
     }
@@ -205,7 +213,7 @@ mod tests {
     /// A seat with a guest that has come back again and again, and leaves for the first time with a lease,
     /// at the time given.
     fn frequented(leaves_at: u64) -> Seat {
-        let seat = Seat::new();
+        let seat = seat();
         for n in (0..=u64::from(RETURNS)).rev() {
             assert!(seat.invite(us(leaves_at - n)));
             seat.leave(us(leaves_at - n), true);
@@ -216,7 +224,7 @@ mod tests {
 
     #[test]
     fn one_guest_sits_and_the_thread_is_told_when_it_does_not_look_itself() {
-        let seat = Seat::new();
+        let seat = seat();
         let mut watch = seat.watch();
         assert_eq!(seat.vacancy(us(1_000), &mut watch), Vacancy::Now);
         assert!(seat.invite(us(1_000)) && !seat.invite(us(1_000)));
@@ -269,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_caller_that_comes_often_may_take_the_seat() {
-        let seat = Seat::new();
+        let seat = seat();
         let often = |from: u64| (0..9).map(move |n| us(from + n * 100));
         assert!(often(1_000).all(|now| !seat.on_call(now)));
         assert!(seat.on_call(us(1_900)));
@@ -283,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_place_is_for_one_at_a_time() {
-        let seat = Seat::new();
+        let seat = seat();
         let place = seat.sit();
         assert!(seat.try_sit().is_none());
         drop(place);

@@ -32,10 +32,9 @@ const PANICKED: &str = "the driver's machine or application panicked in an earli
 /// What the driver's thread and its handles have in common.
 pub(crate) struct Shared<M, A> {
     pub(crate) clock: Clock,
-    pub(crate) socket: Arc<Socket>,
     /// Wakes who waits at the socket.
     pub(crate) waker: Arc<Waker>,
-    /// Who else has the port.
+    /// The socket as everybody knows it, and who else has the port.
     pub(crate) member: Member,
     pub(crate) seat: Seat,
     /// Wakes the thread when it stands aside.
@@ -96,10 +95,8 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
     ) -> io::Result<Self> {
         Ok(Self {
             clock,
-            socket: member.socket(),
             waker: member.waker(),
-            member,
-            seat: Seat::new(),
+            seat: Seat::new(member.socket()),
             aside: Waker::new()?,
             stop: AtomicBool::new(false),
             wake_ups: AtomicU64::new(0),
@@ -107,7 +104,8 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
             awake: AtomicBool::new(true),
             wanted: AtomicBool::new(false),
             failure: OnceLock::new(),
-            engine: Mutex::new(Engine::new(machine, application)),
+            engine: Mutex::new(Engine::new(machine, application, member.socket())),
+            member,
             posts: Posts::new(),
             wakes: Wakes::new(),
         })
@@ -117,11 +115,15 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
     /// is to send, all under one lock and with one reading of the clock. Returns what to wait for,
     /// and whom the application wants woken: the caller [wakes](Wakes::fire) them, with nothing locked.
     ///
+    /// `seated` is what it was received from. If that was replaced in the meantime, then so is
+    /// `seated`, and what was received is dropped: the machine knows that it has gone.
+    ///
     /// # Errors
     ///
     /// The socket is of no use any more, or somebody panicked while holding the lock.
     pub(crate) fn turn<'a>(
         &self,
+        seated: &mut Arc<Socket>,
         received: impl Iterator<Item = Datagrams<'a>>,
         writable: bool,
     ) -> io::Result<(Wait, Vec<task::Waker>)> {
@@ -132,12 +134,16 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
         let mut engine = Entered { engine, wakers: [&self.waker, &self.aside] };
         let now = self.clock.now();
         self.run_posts(now, &mut engine);
-        engine.handle(now, received);
-        engine.check_drops(now, &self.socket);
-        if writable {
-            engine.on_writable();
+        if engine.reseat(seated) {
+            engine.handle(now, std::iter::empty());
+        } else {
+            engine.handle(now, received);
+            if writable {
+                engine.on_writable();
+            }
         }
-        engine.flush(now, &self.socket);
+        engine.check_drops(now);
+        engine.flush(now);
         let wait = engine.plan(now);
         let wakes = engine.take_wakes(|| self.wakes.spare());
         self.awake.store(false, Ordering::Relaxed);
@@ -174,6 +180,32 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
     ) -> io::Result<R> {
         self.outcome()?;
         let result = self.enter(self.lock()?, call);
+        self.serve_posts();
+        Ok(result)
+    }
+
+    /// Replaces the socket and calls the machine, which can send from the new one at once. Whoever
+    /// waits at the old one is woken, and finds out in its next turn.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_with`](Self::try_with); [`Unsupported`](io::ErrorKind::Unsupported) if others have the
+    /// port as well.
+    pub(crate) fn rebind<R>(
+        &self,
+        socket: Socket,
+        call: impl FnOnce(Instant, &mut M, &mut A) -> R,
+    ) -> io::Result<R> {
+        self.outcome()?;
+        if !self.member.is_alone() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let mut engine = self.lock()?;
+        let socket = Arc::new(socket);
+        self.member.replace(Arc::clone(&socket));
+        engine.rebind(socket);
+        let result = self.enter(engine, call);
+        self.waker.wake();
         self.serve_posts();
         Ok(result)
     }
@@ -281,7 +313,7 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
         self.run_posts(now, &mut engine);
         let Engine { machine, application, .. } = &mut *engine;
         let result = call(now, machine, application);
-        engine.flush(now, &self.socket);
+        engine.flush(now);
         let wake = engine.rearm(now) && !self.awake.load(Ordering::Relaxed);
         let wakes = engine.take_wakes(|| self.wakes.spare());
         drop(engine);
@@ -305,14 +337,16 @@ pub(crate) mod tests {
     use super::*;
     use crate::socket::SocketOptions;
 
-    /// Counts how often it was called, and has nothing to say.
+    /// Counts batches, and how often it was called otherwise; has nothing to say.
     #[derive(Default)]
     pub(crate) struct Counter(u32);
 
     impl Machine for Counter {
         type Event = ();
 
-        fn handle(&mut self, _: Instant, _: Datagrams<'_>) {}
+        fn handle(&mut self, _: Instant, _: Datagrams<'_>) {
+            self.0 += 1;
+        }
 
         fn handle_timeout(&mut self, _: Instant) {}
 
@@ -339,6 +373,12 @@ pub(crate) mod tests {
         Shared::new(Counter::default(), ignore, member, Clock::new()).unwrap()
     }
 
+    /// A turn in which nothing was received.
+    fn turn(shared: &Shared<Counter, impl Application<Counter>>) {
+        let mut place = shared.seat.sit();
+        shared.turn(&mut place.socket, std::iter::empty(), false).unwrap();
+    }
+
     #[test]
     fn a_post_is_left_to_a_thread_that_wants_the_lock() {
         let shared = shared();
@@ -346,7 +386,7 @@ pub(crate) mod tests {
         shared.post(|_, machine, _| machine.0 += 1);
         shared.serve_posts();
         assert_eq!(shared.engine.lock().unwrap().machine.0, 0);
-        shared.turn(std::iter::empty(), false).unwrap();
+        turn(&shared);
         assert_eq!(shared.engine.lock().unwrap().machine.0, 1);
         assert!(!shared.wanted.load(Ordering::Relaxed));
         shared.post(|_, machine, _| machine.0 += 1);
@@ -360,9 +400,32 @@ pub(crate) mod tests {
         assert_eq!((0..2 * MOST_LEFT).filter(|_| left()).count(), MOST_LEFT);
         assert!(shared.waker.is_rung());
         assert_eq!(shared.engine.lock().unwrap().machine.0, 0);
-        shared.turn(std::iter::empty(), false).unwrap();
+        turn(&shared);
         assert_eq!(shared.engine.lock().unwrap().machine.0 as usize, MOST_LEFT);
         assert!(left());
+    }
+
+    #[test]
+    fn what_came_to_a_socket_that_was_replaced_is_dropped_once() {
+        let shared = shared();
+        let mut place = shared.seat.sit();
+        let old = Arc::clone(&place.socket);
+        let options = SocketOptions::default();
+        let new = Socket::bind(([127, 0, 0, 1], 0).into(), &options).unwrap();
+        let address = new.local_addr();
+        let count = |_: Instant, machine: &mut Counter, _: &mut _| machine.0;
+        assert_eq!(shared.rebind(new, count).unwrap(), 0);
+        assert!(shared.waker.is_rung());
+        assert_eq!(shared.member.socket().local_addr(), address);
+        for batches in 0..2 {
+            let mut bytes = [0; 4];
+            let received = Datagrams::single(old.local_addr(), &mut bytes);
+            shared.turn(&mut place.socket, [received].into_iter(), false).unwrap();
+            assert_eq!(place.socket.local_addr(), address);
+            assert_eq!(shared.with(count), batches);
+        }
+        // Nobody holds the old one any more, so that it is closed.
+        assert_eq!(Arc::strong_count(&old), 1);
     }
 
     #[test]

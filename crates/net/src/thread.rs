@@ -14,6 +14,7 @@ use crate::outbox::RETRY;
 use crate::receive::ReceiveBuffers;
 use crate::seat::{Place, Vacancy};
 use crate::shared::Shared;
+use crate::socket::Socket;
 use crate::wake::Waker;
 
 /// What a wait found.
@@ -111,15 +112,15 @@ pub(crate) fn act<M: Machine, A: Application<M>>(
     shared: &Shared<M, A>,
     place: &mut Place,
 ) -> io::Result<(Pause, Vec<task::Waker>)> {
-    let Place { buffers, mail, ready, turns } = place;
+    let Place { socket, buffers, mail, ready, turns } = place;
     *turns += 1;
     let Ready { readable, writable, received } = mem::take(ready);
     if !received {
         buffers.clear();
     }
-    let has_failed = readable && !receive(shared, buffers)?;
+    let has_failed = readable && !receive(shared, socket, buffers)?;
     shared.member.exchange(buffers, mail);
-    let turn = shared.turn(buffers.batches().chain(mail.batches()), writable);
+    let turn = shared.turn(socket, buffers.batches().chain(mail.batches()), writable);
     shared.serve_posts();
     let (wait, wakes) = turn?;
     Ok((Pause { wait, has_failed }, wakes))
@@ -137,10 +138,10 @@ pub(crate) fn rest<M: Machine, A: Application<M>>(
     place.ready = if has_failed {
         linger(shared, wait)?
     } else if !place.buffers.is_full() {
-        await_ready(shared, wait)?
+        await_ready(shared, &place.socket, wait)?
     } else if wait.writable {
         // Only looks: there is more to receive.
-        await_ready(shared, Wait { deadline: Some(Instant::ZERO), ..wait })?
+        await_ready(shared, &place.socket, Wait { deadline: Some(Instant::ZERO), ..wait })?
     } else {
         // Where there was more than one call could take, there is no need to ask whether there is
         // more. The turn that follows lets others in as any other does.
@@ -153,9 +154,10 @@ pub(crate) fn rest<M: Machine, A: Application<M>>(
 /// Receives what there is, and returns `false` if an error came instead.
 fn receive<M: Machine, A: Application<M>>(
     shared: &Shared<M, A>,
+    socket: &Socket,
     buffers: &mut ReceiveBuffers,
 ) -> io::Result<bool> {
-    let Err(error) = shared.socket.receive(buffers) else { return Ok(true) };
+    let Err(error) = socket.receive(buffers) else { return Ok(true) };
     match Fault::of(&error) {
         Fault::Blocked => Ok(true),
         Fault::Fatal => Err(error),
@@ -172,12 +174,12 @@ fn receive<M: Machine, A: Application<M>>(
 /// Sleeps until there is something to do.
 fn await_ready<M: Machine, A: Application<M>>(
     shared: &Shared<M, A>,
+    socket: &Socket,
     wait: Wait,
 ) -> io::Result<Ready> {
     let mut interest = PollFlags::IN;
     interest.set(PollFlags::OUT, wait.writable);
-    let mut files =
-        [PollFd::new(&shared.waker, PollFlags::IN), PollFd::new(&shared.socket, interest)];
+    let mut files = [PollFd::new(&shared.waker, PollFlags::IN), PollFd::new(socket, interest)];
     if !sleep(shared, &shared.waker, &mut files, wait.deadline)? {
         return Ok(Ready::default());
     }
@@ -245,10 +247,11 @@ mod tests {
     #[test]
     fn a_pause_lasts_though_there_is_something_to_receive() {
         let shared = shared();
-        let to = shared.socket.local_addr();
+        let place = shared.seat.sit();
+        let to = place.socket.local_addr();
         std::net::UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"there", to).unwrap();
         let started = shared.clock.now();
-        assert!(await_ready(&shared, Wait::default()).unwrap().readable);
+        assert!(await_ready(&shared, &place.socket, Wait::default()).unwrap().readable);
         let ready = linger(&shared, Wait { deadline: None, writable: true }).unwrap();
         assert!(ready.readable && !ready.writable);
         assert!(shared.clock.now() >= started + RETRY);

@@ -132,7 +132,7 @@ impl Visit<'_> {
         let end = pause.deadline().map_or(end, |deadline| deadline.min(end));
         while !self.is_over(shared) && !shared.waker.is_rung() && shared.clock.now() < end {
             // Errors that stay are fetched again by those who count them.
-            match shared.socket.receive(&mut place.buffers) {
+            match place.socket.receive(&mut place.buffers) {
                 Ok(_) => {
                     place.ready = Ready::RECEIVED;
                     return true;

@@ -69,6 +69,69 @@ fn timers_fire_in_order_and_never_early() {
     }
 }
 
+fn another_socket() -> Socket {
+    Socket::bind(address("127.0.0.1:0"), &SocketOptions::default()).unwrap()
+}
+
+#[test]
+fn another_socket_takes_over_from_one_that_somebody_sleeps_at() {
+    let (echo, echoed) = echo_peer("127.0.0.1:0");
+    let (driver, told) = quiet_peer("127.0.0.1:0");
+    for n in 0..50u8 {
+        let (old, socket) = (driver.local_addr(), another_socket());
+        let new = socket.local_addr();
+        driver.rebind(socket, |_, peer, _| peer.send(echo.local_addr(), &[n])).unwrap();
+        assert_eq!(driver.local_addr(), new);
+        let asked = echoed.arrived();
+        assert_eq!((asked.remote, asked.data), (new, vec![n]));
+        // The answer finds the thread at the new socket, and so nobody at the old one.
+        assert_eq!(told.arrived().data, [n]);
+        std::net::UdpSocket::bind(old).unwrap();
+    }
+    assert_eq!(driver.stats().send_errors.total(), 0);
+}
+
+#[test]
+fn calls_and_answers_go_on_while_sockets_are_replaced() {
+    let (echo, _echoed) = echo_peer("127.0.0.1:0");
+    let (driver, told) = quiet_peer("127.0.0.1:0");
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                driver.rebind(another_socket(), |_, _, _| ()).unwrap();
+            }
+        });
+        // What was on its way to a socket that has gone is lost: it is asked until it is answered.
+        for n in 0..100u32 {
+            let is_answered = || loop {
+                match told.next_within(Duration::from_millis(1)) {
+                    Some(Event::Arrived(came)) if came.data == n.to_le_bytes() => return true,
+                    Some(_) => {}
+                    None => return false,
+                }
+            };
+            let send = || {
+                driver.with(|_, peer, _| peer.send(echo.local_addr(), &n.to_le_bytes()));
+                is_answered()
+            };
+            assert!((0..20_000).any(|_| send()), "{n} is never answered");
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_driver_that_has_ended_gets_no_other_socket() {
+    let driver = start_fragile();
+    let to = driver.local_addr();
+    driver.with(|_, peer, _| peer.send(to, b"to myself"));
+    assert!(driver.join().is_err());
+    let error = driver.rebind(another_socket(), |_, _, _| ()).unwrap_err();
+    assert!(error.to_string().contains("cannot bear it"), "{error}");
+    assert_eq!(driver.local_addr(), to);
+}
+
 #[cfg(target_os = "linux")]
 fn cpu_ticks_of_thread(name: &str) -> u64 {
     for task in std::fs::read_dir("/proc/self/task").unwrap() {

@@ -214,3 +214,13 @@ fn a_group_needs_as_many_parts_as_sockets() {
     let error = Driver::spawn_group(group, parts).err().unwrap();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
 }
+
+#[test]
+fn sockets_of_a_group_are_not_replaced() {
+    let members = start("127.0.0.1:0", 2, &SocketOptions::default());
+    let before = members[0].driver.local_addr();
+    let socket = Socket::bind(address("127.0.0.1:0"), &SocketOptions::default()).unwrap();
+    let error = members[0].driver.rebind(socket, |_, _, _| ()).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::Unsupported);
+    assert_eq!(members[0].driver.local_addr(), before);
+}

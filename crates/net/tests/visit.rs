@@ -217,6 +217,38 @@ fn a_visit_ends_in_time_and_at_the_drivers_end() {
 }
 
 #[test]
+fn a_guest_goes_on_at_another_socket() {
+    let (echo, _told) = echo_peer("127.0.0.1:0");
+    let (asking, told) = quiet_peer("127.0.0.1:0");
+    for spin in [Duration::ZERO, PATIENCE] {
+        let sits = AtomicBool::new(false);
+        let arrived = Cell::new(false);
+        let is_over = || {
+            sits.store(true, Ordering::Release);
+            arrived.set(arrived.get() || told.try_next().is_some());
+            arrived.get()
+        };
+        std::thread::scope(|scope| {
+            let (asking, echo, sits) = (&asking, &echo, &sits);
+            scope.spawn(move || {
+                while !sits.load(Ordering::Acquire) {
+                    std::thread::yield_now();
+                }
+                let options = SocketOptions::default();
+                let socket = Socket::bind(address("127.0.0.1:0"), &options).unwrap();
+                let ask = |_: Instant, peer: &mut Peer, _: &mut _| {
+                    peer.send(echo.local_addr(), b"there?");
+                };
+                asking.rebind(socket, ask).unwrap();
+            });
+            let deadline = Some(end_of_patience(asking));
+            asking.visit(&Visit { is_over: &is_over, deadline, spin, ..endless() });
+        });
+        assert!(arrived.get());
+    }
+}
+
+#[test]
 fn a_panic_during_a_visit_ends_the_driver() {
     let socket = Socket::bind(address("127.0.0.1:0"), &SocketOptions::default()).unwrap();
     let application = |_: Instant, _: &mut Peer, event: Event| panic!("no {event:?}, please");

@@ -151,12 +151,13 @@ impl Mtu {
             return false;
         }
         if let Some(size) = acked.probe {
-            self.in_flight.take_if(|probe| *probe == size);
+            // Nothing is to be learnt any more from a smaller one, which may have come with it.
+            self.in_flight.take_if(|probe| *probe <= size);
             self.on_proven(now, size);
         }
         if acked.largest >= self.least_missed {
             self.believe();
-        } else if self.missed >= BLACK_HOLE && self.size > BASE {
+        } else if acked.largest > 0 && self.missed >= BLACK_HOLE && self.size > BASE {
             self.doubt(now);
         }
         self.size != before
@@ -229,6 +230,11 @@ impl Mtu {
         self.debt = 1;
         self.believe();
         self.plan(now);
+    }
+
+    /// Nothing will be heard of the probe in flight: it went to an address that the peer has left.
+    pub(crate) fn forget_probe(&mut self) {
+        self.in_flight = None;
     }
 
     /// The packets that were missed say nothing any more.

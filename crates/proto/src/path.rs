@@ -78,6 +78,9 @@ pub(crate) struct Path {
     current: Address,
     /// The last proven one: what congestion state and so on were learnt on.
     learnt_on: SocketAddr,
+    /// This side has another socket, to which nothing has come yet: `current` has the old one's
+    /// address.
+    is_rebound: bool,
     /// Only a server's peer may move, and only with encryption.
     may_roam: bool,
     trial: Option<Box<Trial>>,
@@ -95,6 +98,7 @@ impl Path {
         Self {
             current: peer,
             learnt_on: peer.remote,
+            is_rebound: false,
             may_roam: false,
             trial: None,
             proven: Vec::new(),
@@ -122,12 +126,22 @@ impl Path {
 
     /// Where packets go.
     pub(crate) fn address(&self) -> Address {
-        self.current
+        let local = self.current.local.filter(|_| !self.is_rebound);
+        Address { local, ..self.current }
     }
 
-    /// Whether that address is proven. To one that is not, packets have 1,200 bytes at most.
+    /// Whether it is known that packets get there. Where it is not, they have 1,200 bytes at most.
     pub(crate) fn is_proven(&self) -> bool {
-        self.trial.is_none()
+        self.trial.is_none() && !self.is_rebound
+    }
+
+    /// This side has another socket (docs/PROTOCOL.md, 9.3.6): what is sent leaves from wherever the
+    /// system chooses, until a packet shows which address that is.
+    pub(crate) fn on_rebound(&mut self) {
+        self.is_rebound = true;
+        for (to, _) in &mut self.responses {
+            to.local = None;
+        }
     }
 
     /// Whether packets from `remote` are looked at. Others are dropped unopened.
@@ -157,6 +171,7 @@ impl Path {
         self.is_challenged = false;
         let from = arrival.from;
         if from.remote == self.current.remote {
+            let left = self.current.local;
             if arrival.is_highest {
                 // Answers leave from where the last packet came to.
                 self.current.local = from.local;
@@ -168,7 +183,9 @@ impl Path {
                     trial.begin(now + probe_timeout());
                 }
             }
-            return None;
+            let is_found = arrival.is_highest && core::mem::take(&mut self.is_rebound);
+            let fresh = left.is_some() && from.local.is_some() && left != from.local;
+            return is_found.then_some(Moved { fresh });
         }
         if arrival.is_highest && self.may_roam {
             return self.go_to(now, probe_timeout(), arrival);

@@ -1,7 +1,7 @@
-//! [`Priority`]: what goes first when there is more to send than may leave. How parts of a session take
-//! turns besides is the connection's.
+//! [`Priority`]: what goes first when there is more to send than may leave, and [`Turns`], whose turn it
+//! is. What waits in a class is its owner's business.
 
-/// Each so many turns the lowest class that waits has the first one, so that none waits for ever.
+/// One in so many packets begins with the lowest class that waits, so that none waits for ever.
 const FAIR: u8 = 16;
 
 /// The class of a message or stream. A higher one goes first; within a class, and between messages and
@@ -56,19 +56,43 @@ impl<T> Classes<T> {
     }
 }
 
-/// Counts turns.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Turns(u8);
+/// Whose turn it is in the next packet: of the classes, and of messages and streams within each.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Turns {
+    /// Packets with data of any class, counted up to [`FAIR`].
+    packets: u8,
+    /// Messages had the last turn of a class in which streams waited as well.
+    are_streams_next: Classes<bool>,
+}
 
 impl Turns {
-    /// The order of the classes in the next turn.
-    pub(crate) fn next(&mut self) -> [Priority; 3] {
-        self.0 = (self.0 + 1) % FAIR;
+    /// Whether the lowest class has the next turn.
+    pub(crate) fn is_reversed(&self) -> bool {
+        self.packets + 1 == FAIR
+    }
+
+    /// The order of the classes in the next packet.
+    pub(crate) fn order(&self) -> [Priority; 3] {
         let mut order = Priority::ALL;
-        if self.0 == 0 {
+        if self.is_reversed() {
             order.reverse();
         }
         order
+    }
+
+    /// The packet had data of a class: a packet without takes no turn away.
+    pub(crate) fn on_packet(&mut self) {
+        self.packets = (self.packets + 1) % FAIR;
+    }
+
+    /// Whether streams go before messages of this class, which they do once.
+    pub(crate) fn take_streams_first(&mut self, class: Priority) -> bool {
+        core::mem::take(self.are_streams_next.get_mut(class))
+    }
+
+    /// Messages of this class went before its streams, and some of both wait.
+    pub(crate) fn let_streams_go_next(&mut self, class: Priority) {
+        *self.are_streams_next.get_mut(class) = true;
     }
 }
 
@@ -77,10 +101,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_turn_in_sixteen_begins_with_the_lowest() {
+    fn one_packet_in_sixteen_begins_with_the_lowest() {
         let mut turns = Turns::default();
-        let lowest = (0..160).filter(|_| turns.next()[0] == Priority::Background).count();
-        assert_eq!(lowest, 10);
-        assert_eq!(turns.next(), Priority::ALL);
+        let lowest = (0..160).filter(|_| {
+            assert_eq!(turns.order(), turns.order(), "looking takes no turn");
+            let order = turns.order();
+            turns.on_packet();
+            order[0] == Priority::Background
+        });
+        assert_eq!(lowest.count(), 10);
+        assert_eq!((turns.order(), turns.is_reversed()), (Priority::ALL, false));
+    }
+
+    #[test]
+    fn streams_go_first_once_for_each_time_that_they_waited() {
+        let mut turns = Turns::default();
+        assert!(!turns.take_streams_first(Priority::Normal));
+        turns.let_streams_go_next(Priority::Normal);
+        assert!(!turns.take_streams_first(Priority::Urgent));
+        assert!(turns.take_streams_first(Priority::Normal));
+        assert!(!turns.take_streams_first(Priority::Normal));
     }
 }

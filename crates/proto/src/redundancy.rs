@@ -26,9 +26,9 @@ const BURST: Duration = Duration::from_millis(50);
 /// Bytes of a packet of its own that are not frames, those of IP and UDP among them.
 const PACKET: u64 = 60;
 
-/// How often something small is repeated where `lost` of `judged` packets were lost: so often that
-/// hardly one in a thousand is lost with all its copies. Nothing is repeated where hardly anything is
-/// lost, and two copies go where nothing is known yet.
+/// How often something small is repeated where packets are lost at this rate: so often that at most two
+/// in a thousand are lost with all copies, up to a loss of 20 %. Beyond it three are not enough. Nothing
+/// is repeated where hardly anything is lost, and two copies go where nothing is known yet.
 pub(crate) fn copies(rate: LossRate) -> u8 {
     let (lost, judged) = rate.parts();
     match rate.judged() {
@@ -294,6 +294,17 @@ mod tests {
             rate.count(lost, of);
             assert_eq!(copies(rate), expected, "{lost} of {of}");
         }
+    }
+
+    #[test]
+    fn at_most_two_in_a_thousand_are_lost_with_all_copies() {
+        let with_all = |lost: u32| {
+            let mut rate = LossRate::default();
+            rate.count(lost, 1_000);
+            (f64::from(lost) / 1e3).powi(i32::from(copies(rate)) + 1)
+        };
+        assert!((0..=200).all(|lost| with_all(lost) <= 0.002));
+        assert!(with_all(220) > 0.002, "three are the most");
     }
 
     // spec: 8.2.1

@@ -93,6 +93,14 @@ impl Endpoint {
         self.blocking.shutdown()
     }
 
+    /// As [`rudp::Endpoint::rebind`](crate::Endpoint::rebind). Does not wait, but to look up a name.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rebind(&self, address: impl ToString) -> Result<()> {
+        self.blocking.rebind(address)
+    }
+
     /// Waits until all sessions are over, those that close in the background included.
     /// Cancel-safe.
     pub async fn wait_idle(&self) {

@@ -1,11 +1,11 @@
 //! [`Builder`]: the settings of an endpoint, and how it is made of them.
 //! What a running endpoint does is in `host`.
 
-use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{fmt, io};
 
 use rudp_crypto::{NoiseCrypto, PlainCrypto};
 use rudp_net::{SocketGroup, SocketOptions};
@@ -210,7 +210,10 @@ impl Builder {
         self.check()?;
         let crypto = self.crypto()?;
         let options = SocketOptions { steer: !self.is_unsteered, ..SocketOptions::default() };
-        let sockets = bind(self.address.as_deref(), self.shards.unwrap_or(1), &options)?;
+        let shards = self.shards.unwrap_or(1);
+        let sockets = bind(self.address.as_deref(), |address| {
+            SocketGroup::bind(address, shards, shards::STEERING, &options)
+        })?;
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let endpoint = EndpointConfig {
             client_keys: listed(self.client_keys),
@@ -270,32 +273,34 @@ fn listed(keys: ClientKeys) -> config::ClientKeys {
     }
 }
 
-/// `shards` sockets at `address`, of which the first that can be used is, or anywhere.
-fn bind(address: Option<&str>, shards: usize, options: &SocketOptions) -> Result<SocketGroup> {
+/// What `bind_to` makes at `address`, of which the first that can be used is, or anywhere.
+pub(crate) fn bind<T>(
+    address: Option<&str>,
+    bind_to: impl Fn(SocketAddr) -> io::Result<T>,
+) -> Result<T> {
     let Some(address) = address else {
         // Machines without IPv6 have no `[::]`.
         let everywhere: [SocketAddr; 2] = [([0u16; 8], 0).into(), ([0u8; 4], 0).into()];
-        return bind_first(&everywhere, "any address", shards, options);
+        return bind_first(&everywhere, "any address", bind_to);
     };
     let failed = |error| Error::system(format!("using the address {address}"), error);
     let addresses: Vec<_> = address.to_socket_addrs().map_err(failed)?.collect();
-    bind_first(&addresses, address, shards, options)
+    bind_first(&addresses, address, bind_to)
 }
 
-fn bind_first(
+fn bind_first<T>(
     addresses: &[SocketAddr],
     name: &str,
-    shards: usize,
-    options: &SocketOptions,
-) -> Result<SocketGroup> {
+    bind_to: impl Fn(SocketAddr) -> io::Result<T>,
+) -> Result<T> {
     let mut failure = None;
     for address in addresses {
-        match SocketGroup::bind(*address, shards, shards::STEERING, options) {
-            Ok(sockets) => return Ok(sockets),
+        match bind_to(*address) {
+            Ok(bound) => return Ok(bound),
             Err(error) => failure = failure.or(Some(error)),
         }
     }
-    let error = failure.unwrap_or_else(|| std::io::ErrorKind::AddrNotAvailable.into());
+    let error = failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into());
     Err(Error::system(format!("using {name}"), error))
 }
 
@@ -329,13 +334,16 @@ mod tests {
 
     #[test]
     fn addresses_that_cannot_be_used_are_named() {
-        let options = SocketOptions::default();
+        let bind = |address, shards| {
+            let options = SocketOptions::default();
+            bind(address, |to| SocketGroup::bind(to, shards, shards::STEERING, &options))
+        };
         for address in ["192.0.2.1:0", "no port", "[::1"] {
-            let error = bind(Some(address), 1, &options).err().unwrap();
+            let error = bind(Some(address), 1).err().unwrap();
             assert_eq!(error.kind(), ErrorKind::Io, "{address}");
             assert!(error.to_string().contains(address), "{error}");
         }
-        assert!(bind(None, 2, &options).is_ok());
-        assert!(bind(Some("localhost:0"), 1, &options).unwrap().local_addr().ip().is_loopback());
+        assert!(bind(None, 2).is_ok());
+        assert!(bind(Some("localhost:0"), 1).unwrap().local_addr().ip().is_loopback());
     }
 }

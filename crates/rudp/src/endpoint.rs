@@ -151,6 +151,51 @@ impl Endpoint {
         self.host().shutdown()
     }
 
+    /// Replaces the UDP socket by one at another address of this machine, or with another port, and
+    /// its sessions go on: for a program that learns that it is in another network, a telephone that
+    /// has left its Wi-Fi say. `address` is as in [`bind`](Builder::bind); `[::]:0` leaves the choice to
+    /// the system. Returns at once.
+    ///
+    /// Every session asks its server at once, and the server proves the new address and follows,
+    /// which takes about two round trips. What came to the old socket and was not read from it is
+    /// lost, as on the way, and sent again. Behind another IP address the search for the rate and the
+    /// packet size begins anew; behind another port it goes on. Connects that are under way begin
+    /// again.
+    ///
+    /// It is for clients: an endpoint that has [listened](Self::listen) stays, since its clients would
+    /// not look for it elsewhere. Behind a NAT that gives a client another address nothing is needed.
+    /// A server that the new address cannot reach (of IPv6, say, from one of IPv4) is not told; its
+    /// sessions wait for the next `rebind`, or for their idle timeout.
+    ///
+    /// ```
+    /// use rudp::{Endpoint, Key, Trust};
+    ///
+    /// # fn main() -> Result<(), rudp::Error> {
+    /// let server = Endpoint::builder().bind("127.0.0.1:0").key(Key::generate()?).build()?;
+    /// server.listen()?;
+    /// let client = Endpoint::builder().bind("127.0.0.1:0").build()?;
+    /// let session = client.connect(server.local_addr(), Trust::AnyKey)?;
+    /// let accepted = server.accept()?;
+    ///
+    /// let before = client.local_addr();
+    /// client.rebind("127.0.0.1:0")?;
+    /// assert_ne!(client.local_addr(), before);
+    /// session.send("from elsewhere")?;
+    /// assert_eq!(accepted.receive(1024)?, b"from elsewhere");
+    /// assert_eq!(accepted.remote_addr(), Some(client.local_addr()));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// The old socket stays then. [`InvalidInput`](ErrorKind::InvalidInput): the endpoint has
+    /// listened, has several [shards](Builder::shards), or speaks the [plain](Builder::plain) profile,
+    /// whose sessions have an address for life. [`Io`](ErrorKind::Io): the address is in use, or not of
+    /// this machine; or the endpoint had to end.
+    #[expect(clippy::needless_pass_by_value, reason = "callers have a `&str` or a `SocketAddr`")]
+    pub fn rebind(&self, address: impl ToString) -> Result<()> {
+        self.host().rebind(&address.to_string())
+    }
+
     /// Waits until all sessions are over, those that close in the background included, but at most
     /// for `patience`. Returns whether that is so.
     pub fn wait_idle(&self, patience: Duration) -> bool {

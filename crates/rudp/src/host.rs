@@ -1,6 +1,7 @@
 //! [`Host`]: a running endpoint, which lives as long as anybody has a session or the endpoint
 //! itself, and then until its sessions are closed. What is done with sessions is in `link`.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,9 +9,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rudp_base::Instant;
-use rudp_net::Visit;
+use rudp_net::{Socket, SocketOptions, Visit};
 use rudp_proto::config::Config;
 
+use crate::builder;
 use crate::error::{Error, ErrorKind, Origin, Result};
 use crate::keeper::Keeper;
 use crate::key::PublicKey;
@@ -52,7 +54,7 @@ impl Shard {
         &self,
         call: impl FnOnce(Instant, &mut Node, &mut Hub) -> R,
     ) -> Result<R> {
-        self.engine.try_with(call).map_err(|error| Error::system("the endpoint had to end", error))
+        self.engine.try_with(call).map_err(had_to_end)
     }
 
     /// Does the thread's work until `is_over`, for `patience` at most, if the caller is the only one
@@ -79,6 +81,24 @@ impl Host {
 
     pub(crate) fn local_addr(&self) -> SocketAddr {
         self.shards[0].engine.local_addr()
+    }
+
+    /// Replaces the socket by one at `address`, and has the sessions say so.
+    pub(crate) fn rebind(&self, address: &str) -> Result<()> {
+        let refused = |text| Err(Error::invalid(format!("not bound to {address}: {text}")));
+        let [shard] = &*self.shards else {
+            return refused("the sockets of several shards have their port together");
+        };
+        if self.plain {
+            return refused("sessions of the plain profile stay at their address");
+        }
+        if self.lobby.door() != Door::Closed {
+            return refused("clients look for a server where it was, and this one has listened");
+        }
+        let socket =
+            builder::bind(Some(address), |to| Socket::bind(to, &SocketOptions::default()))?;
+        let rebound = shard.engine.rebind(socket, |now, node, _| node.endpoint.on_rebound(now));
+        rebound.map_err(had_to_end)
     }
 
     pub(crate) fn listen(&self) -> Result<()> {
@@ -182,6 +202,10 @@ impl Drop for Host {
         }
         self.keeper.done(asked);
     }
+}
+
+fn had_to_end(error: io::Error) -> Error {
+    Error::system("the endpoint had to end", error)
 }
 
 fn shut() -> Error {

@@ -166,7 +166,7 @@ impl Connection {
         let mut draft = Draft::new(scratch.get_mut(..room)?, tokens);
         let rtt = self.recovery.rtt().smoothed;
         self.messages.write_receipt(&mut draft);
-        self.streams.write_frames(&mut Growth { now, rtt, grant: &mut 0 }, &mut draft);
+        self.streams.write_first(&mut Growth { now, rtt, grant: &mut 0 }, &mut draft);
         if draft.is_empty() {
             return None;
         }

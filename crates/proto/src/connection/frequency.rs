@@ -40,8 +40,8 @@ pub(super) struct Frequency {
     is_due: bool,
     /// The peer has it.
     is_known: bool,
-    /// The same, since the last time that somebody asked.
-    is_confirmed: bool,
+    /// The delay that it has confirmed since somebody asked: another wish may follow at once.
+    confirmed: Option<u32>,
 }
 
 impl Frequency {
@@ -64,7 +64,7 @@ impl Frequency {
             sequence: 0,
             is_due: !is_known,
             is_known,
-            is_confirmed: false,
+            confirmed: None,
         }
     }
 
@@ -110,9 +110,9 @@ impl Frequency {
     pub(super) fn new_delay(&mut self, before: Duration) -> Option<Duration> {
         let is_asked = self.sequence > 0 || (self.tolerance, self.threshold) != DEFAULT;
         let is_sent = is_asked && !self.is_due;
-        let delay = Duration::from_micros(self.delay.into());
-        let confirmed = core::mem::take(&mut self.is_confirmed).then_some(delay);
-        confirmed.or_else(|| (is_sent && before < delay).then_some(delay))
+        let asked = Duration::from_micros(self.delay.into());
+        let confirmed = self.confirmed.take().map(|delay| Duration::from_micros(delay.into()));
+        confirmed.or_else(|| (is_sent && before < asked).then_some(asked))
     }
 
     pub(super) fn wants(&self) -> bool {
@@ -139,7 +139,9 @@ impl Frequency {
         if sequence == u64::from(self.sequence) && !self.is_known {
             self.is_due = fate == Fate::Lost;
             self.is_known = fate == Fate::Acknowledged;
-            self.is_confirmed |= self.is_known;
+            if self.is_known {
+                self.confirmed = Some(self.delay);
+            }
         }
     }
 }
@@ -192,6 +194,22 @@ mod tests {
         assert_eq!(frequency.new_delay(25 * MS), Some(MS));
         frequency.on_ack(3, MS / 10);
         assert_eq!(wish(&mut frequency), Some((3, 2, MS, 3)));
+    }
+
+    // spec: 8.1.1
+    #[test]
+    fn what_is_confirmed_is_not_what_is_wished_for_next() {
+        let mut frequency = Frequency::new((2, 3), 25 * MS, MS);
+        frequency.on_ack(200, 40 * MS);
+        assert_eq!(wish(&mut frequency), Some((1, 12, 20 * MS, 3)));
+        // One acknowledgement confirms it and brings another wish, as in a connection.
+        frequency.on_fate(Fate::Acknowledged, 1);
+        frequency.on_ack(5, 4 * MS);
+        assert_eq!(frequency.new_delay(25 * MS), Some(20 * MS), "the peer may wait as long still");
+        assert_eq!(wish(&mut frequency), Some((2, 2, 2 * MS, 3)));
+        assert_eq!(frequency.new_delay(20 * MS), None);
+        frequency.on_fate(Fate::Acknowledged, 2);
+        assert_eq!(frequency.new_delay(20 * MS), Some(2 * MS));
     }
 
     #[test]

@@ -5,8 +5,9 @@ use core::time::Duration;
 
 use rudp_base::Instant;
 
-/// So many packets that ask for acknowledgement, none long after the one before, are a stream.
-const PACKETS: u8 = 16;
+/// So many packets that ask for acknowledgement, none long after the one before, are a stream: less than
+/// the first window, which is all that comes before the next move if that is soon.
+const PACKETS: u8 = 8;
 /// A stream has paused when nothing came for half a round trip, and at least this time.
 const LEAST: Duration = Duration::from_millis(10);
 
@@ -57,7 +58,7 @@ mod tests {
     #[test]
     fn a_stream_that_pauses_is_asked_about_once() {
         let mut lull = Lull::default();
-        for ms in 100..115 {
+        for ms in 108..115 {
             lull.on_packet(at(ms), RTT);
             assert_eq!(lull.due(RTT), None);
         }
@@ -65,7 +66,7 @@ mod tests {
         assert_eq!(lull.due(RTT), Some(at(140)));
         lull.on_asked();
         assert_eq!(lull.due(RTT), None);
-        for ms in 150..166 {
+        for ms in 158..166 {
             lull.on_packet(at(ms), RTT);
         }
         assert_eq!(lull.due(RTT), Some(at(190)), "another stream");

@@ -46,6 +46,7 @@ use crate::messages::{self, Mailbox};
 use crate::mtu::Mtu;
 use crate::pacer::Pacer;
 use crate::path::{Address, Path};
+use crate::priority::Turns;
 use crate::recovery::Recovery;
 use crate::redundancy::Redundancy;
 use crate::streams::{Side, StreamEvent, Streams};
@@ -122,8 +123,7 @@ pub(crate) struct Connection {
     acks: Acks,
     frequency: Frequency,
     redundancy: Redundancy,
-    /// Messages filled the last packet while streams waited.
-    is_turn_of_streams: bool,
+    turns: Turns,
     idle: Idle,
     lull: Lull,
     idle_timeout: Option<Duration>,
@@ -219,7 +219,7 @@ impl Connection {
             acks: Acks::new(Arc::clone(&config.acks)),
             frequency: new_frequency(&config, &parameters),
             redundancy: Redundancy::default(),
-            is_turn_of_streams: false,
+            turns: Turns::default(),
             idle: Idle::new(now),
             lull: Lull::default(),
             idle_timeout: new_idle_timeout(&config, &parameters),
@@ -244,6 +244,17 @@ impl Connection {
         };
         connection.update_packet_room();
         connection
+    }
+
+    /// This side has another socket. What the server sends goes to the old one until a packet comes
+    /// from the new: it is asked at once, whatever is in flight (docs/PROTOCOL.md, 9.3.6).
+    pub(crate) fn on_rebound(&mut self, now: Instant) {
+        self.path.on_rebound();
+        if !self.closing.is_over() {
+            self.recovery.on_rebound(now);
+            // RFC 9002, 6.2.4: two, in case one is lost.
+            (self.wants_ping, self.probes) = (true, 2);
+        }
     }
 
     /// A datagram was larger than the interface or the path takes. Says whether it may have been

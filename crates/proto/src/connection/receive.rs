@@ -181,6 +181,7 @@ impl Connection {
     /// What went to the address where the peer was hardly came there (docs/PROTOCOL.md, 9.3.2): it is
     /// sent again at once, instead of when a probe timeout shows it.
     fn leave_old_address(&mut self, now: Instant) {
+        self.mtu.forget_probe();
         let Self { recovery, streams, messages, acks, frequency, redundancy, .. } = self;
         let mut fates = |fate, token| {
             if redundancy.passes(fate, token) {
@@ -193,10 +194,10 @@ impl Connection {
     /// The session is at another address, which is proven.
     fn on_moved(&mut self, now: Instant, cx: &mut Resources, moved: Option<Moved>) {
         let Some(Moved { fresh }) = moved else { return };
-        self.numbers.on_path(&mut cx.public);
-        if fresh {
+        if !self.is_client {
             self.leave_old_address(now);
         }
+        self.numbers.on_path(&mut cx.public);
         self.recovery.on_path(now, fresh);
         if fresh {
             // 9.3.2: nobody knows what this path takes.
@@ -304,9 +305,6 @@ impl Connection {
             }
             Control::PathResponse(bytes) => {
                 let moved = self.path.on_response(now, self.recovery.probe_timeout(), bytes);
-                if moved.is_some() {
-                    self.leave_old_address(now);
-                }
                 self.on_moved(now, cx, moved);
             }
             ref control => {
@@ -343,7 +341,6 @@ impl Connection {
         let packets = flight / u64::from(self.size()).max(1);
         self.frequency.on_ack(packets, rtt);
         self.heed_frequency();
-        self.messages.set_rtt(rtt);
         Ok(())
     }
 

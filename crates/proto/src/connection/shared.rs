@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::acks;
 use crate::config::Config;
-use crate::messages::{self, WindowSize};
+use crate::messages;
 use crate::recovery::{self, GRANULARITY};
 use crate::streams;
 
@@ -39,7 +39,7 @@ impl Shared {
             ..streams::Config::new(config.parameters(None), config.max_session_window)
         };
         let messages = messages::Config {
-            window: WindowSize::Fixed(config.message_window),
+            window: config.message_window,
             max_message_size: config.max_message_size,
             send_buffer: config.send_buffer,
             ..messages::Config::default()

@@ -25,6 +25,8 @@ impl Connection {
     /// The size of the probe that is to leave as soon as there is room.
     fn wanted_probe(&mut self, now: Instant) -> Option<u16> {
         let size = self.mtu.wants(now)?;
+        // The setting, and not what is asked for now: that is a part of what is in flight, and less of
+        // larger packets (see `frequency`).
         let flight = LEAST_FLIGHT.max(u64::from(self.config.ack_tolerance));
         let is_free = self.controller.window() / flight >= u64::from(size)
             && self.probes == 0

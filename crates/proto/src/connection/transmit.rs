@@ -8,12 +8,13 @@ use rudp_wire::packet::{DataHeader, Profile};
 use super::{Connection, Resources};
 use crate::config::MIN_PACKET_SIZE;
 use crate::keys::Allowance;
+use crate::messages::Mailbox;
 use crate::packet::Draft;
 use crate::path::Probe;
-use crate::priority::Priority;
+use crate::priority::Turns;
 use crate::recovery::Sent;
 use crate::redundancy;
-use crate::streams::Growth;
+use crate::streams::{Growth, Streams};
 use crate::token::Token;
 
 /// The most bytes of one batch (docs/PROTOCOL.md, 8.4): a burst that leaves the host at once.
@@ -89,13 +90,15 @@ impl Connection {
         {
             return None;
         }
+        // It has the mark of the batch: nothing may leave with that unless it is acknowledged.
+        self.wants_ping |= batch.ecn.is_some() && self.acks.is_pending();
         self.batch(now, cx, buffer).map(|joined| joined.len)
     }
 
     /// Whether the next packets that ask for acknowledgement have ECT(0). A client tries first
     /// (docs/PROTOCOL.md, 8.5).
     fn marks(&self) -> bool {
-        (self.is_client || self.acks.has_marks()) && self.recovery.can_set_ect()
+        (self.is_client || self.acks.has_marks()) && self.recovery.markable() > 0
     }
 
     /// The size of the next packets.
@@ -113,20 +116,19 @@ impl Connection {
         let limit = buffer.len().min(MAX_BATCH.max(size));
         // A batch has one mark, so that this is asked for all of it at once.
         let mut is_ect0 = self.marks();
+        let most = usize::try_from(self.recovery.markable()).unwrap_or(usize::MAX);
+        let most = if is_ect0 { most.min(MAX_SEGMENTS) } else { MAX_SEGMENTS };
         let (mut len, mut stride, mut count) = (0, 0, 0);
         // Behind the answer to a probe timeout packets may be larger again: they make the next batch.
-        while count < MAX_SEGMENTS && len + size <= limit && usize::from(self.size()) == size {
-            let run = self.run(now, cx, is_ect0, buffer.get_mut(len..limit)?, MAX_SEGMENTS - count);
+        while count < most && len + size <= limit && usize::from(self.size()) == size {
+            let run = self.run(now, cx, is_ect0, buffer.get_mut(len..limit)?, most - count);
             if run > 0 {
                 (len, stride, count) = (len + run * size, size, count + run);
                 continue;
             }
             let Some(permit) = self.permit(now, len == 0) else { break };
-            // It is the first, and as a rule the only one. If it were lost for its mark, nobody would
-            // know (docs/PROTOCOL.md, 8.5).
-            is_ect0 &= permit != Permit::AckOnly;
             let slot = buffer.get_mut(len..len + size)?;
-            let datagram = self.datagram(now, cx, (permit, is_ect0), slot);
+            let datagram = self.datagram(now, cx, (permit, &mut is_ect0), slot);
             if datagram == 0 {
                 break;
             }
@@ -195,12 +197,13 @@ impl Connection {
             || self.redundancy.is_due(now)
     }
 
-    /// Writes one datagram, and gives its length, which is 0 if there is nothing to send.
+    /// Writes one datagram, and gives its length, which is 0 if there is nothing to send. It takes the
+    /// mark from one with nothing but an ACK, which is the first of a batch.
     fn datagram(
         &mut self,
         now: Instant,
         cx: &mut Resources,
-        (permit, is_ect0): (Permit, bool),
+        (permit, is_ect0): (Permit, &mut bool),
         buffer: &mut [u8],
     ) -> usize {
         let Resources { scratch, tokens, memory, public, .. } = cx;
@@ -233,6 +236,8 @@ impl Connection {
         }
         // Where nothing fits behind the ACK, such as a datagram as large as a packet, it goes alone.
         let (is_ack_eliciting, left) = (draft.is_ack_eliciting(), draft.room());
+        // If it were lost for its mark, nobody would know (docs/PROTOCOL.md, 8.5).
+        *is_ect0 &= is_ack_eliciting && permit != Permit::AckOnly;
         let len = self.seal(public, draft, buffer);
         if len > 0 {
             let copies = redundancy::copies(self.recovery.loss_rate());
@@ -241,7 +246,7 @@ impl Connection {
         if permit == Permit::Probe && is_ack_eliciting {
             self.probes = self.probes.saturating_sub(1);
         }
-        self.on_sent(now, (is_ack_eliciting, is_ect0), len, tokens);
+        self.on_sent(now, (is_ack_eliciting, *is_ect0), len, tokens);
         len
     }
 
@@ -262,31 +267,22 @@ impl Connection {
             self.heed_frequency();
         }
         let size = u64::from(self.size());
-        let Self { messages, streams, redundancy, .. } = self;
+        let Self { messages, streams, redundancy, turns, .. } = self;
         if messages.waiting() > size {
             // They are late already, for want of bandwidth: copies would make others late.
             redundancy.give_way();
         }
-        let classes = messages.write_first(now, draft);
+        messages.write_first(now, draft);
         let goes_anyway = messages.wants() || streams.wants();
         let budget = (self.config.redundancy, goes_anyway);
         redundancy.write(now, budget, draft, |token, draft| match token {
             Token::Stream { .. } => streams.copy(token, draft),
             _ => messages.copy(now, token, draft),
         });
-        // Large messages and streams take turns, but what is urgent does not wait.
         let rtt = self.recovery.rtt().smoothed;
-        let mut growth = Growth { now, rtt, grant };
-        let is_usual = classes.starts_with(&[Priority::Urgent]);
-        if self.is_turn_of_streams || (is_usual && streams.is_urgent()) {
-            streams.write_frames(&mut growth, draft);
-            self.is_turn_of_streams = false;
-            messages.write_others(now, classes, draft);
-        } else {
-            messages.write_others(now, classes, draft);
-            streams.write_frames(&mut growth, draft);
-            self.is_turn_of_streams = streams.wants() && messages.wants();
-        }
+        streams.write_first(&mut Growth { now, rtt, grant }, draft);
+        write_data(now, (turns, messages, streams), draft);
+        streams.write_blocked(draft);
     }
 
     /// Seals the draft into `buffer`, behind the ACK if there has to be one, and gives the
@@ -410,5 +406,33 @@ impl Connection {
         self.recovery.on_sent(now, sent, tokens, &mut *self.controller);
         self.on_left(now, 1, len);
         Some(Transmit { local: to.local, ..Transmit::single(to.remote, len) })
+    }
+}
+
+/// Writes data: those of a higher class first, but for one packet in a while. Within a class large
+/// messages and streams take turns.
+fn write_data(
+    now: Instant,
+    (turns, messages, streams): (&mut Turns, &mut Mailbox, &mut Streams),
+    draft: &mut Draft<'_>,
+) {
+    let (before, is_reversed) = (draft.len(), turns.is_reversed());
+    for class in turns.order() {
+        if draft.room() == 0 {
+            break;
+        }
+        if turns.take_streams_first(class) {
+            streams.write_data(class, draft);
+            messages.write_data(now, (class, is_reversed), draft);
+        } else {
+            messages.write_data(now, (class, is_reversed), draft);
+            streams.write_data(class, draft);
+            if messages.has_data(class) && streams.has_data(class) {
+                turns.let_streams_go_next(class);
+            }
+        }
+    }
+    if draft.len() > before {
+        turns.on_packet();
     }
 }

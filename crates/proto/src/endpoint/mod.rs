@@ -341,6 +341,32 @@ impl Endpoint {
         self.settle(now);
     }
 
+    /// The socket was replaced by one with another port, or at another address of this machine.
+    /// Everything is sent from there from now on, and what was received from the old one and not
+    /// handled is lost.
+    ///
+    /// Each session with a server asks at once whether the server finds it there, and so moves
+    /// (docs/PROTOCOL.md, 9.3); attempts begin anew. Sessions with clients do not move: clients do not
+    /// look for their server. Nor do those of the plain profile (3.6).
+    pub fn on_rebound(&mut self, now: Instant) {
+        for answer in &mut self.answers {
+            answer.local = None;
+        }
+        for (index, slot) in &mut self.slots {
+            match &mut slot.stage {
+                Stage::Asking(attempt, _) => attempt.on_rebound(),
+                Stage::Live(connection) if connection.is_client() => connection.on_rebound(now),
+                Stage::Live(_) | Stage::Failed(_) => continue,
+            }
+            if let Ok(index) = u32::try_from(index)
+                && !core::mem::replace(&mut slot.is_touched, true)
+            {
+                self.touched.push(index);
+            }
+        }
+        self.settle(now);
+    }
+
     /// Why no client with these windows is taken, if none is.
     fn refusal(&self, windows: Windows) -> Option<Code> {
         let is_full =

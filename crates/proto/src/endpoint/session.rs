@@ -166,8 +166,7 @@ impl Session<'_> {
         self.live()?.give(stream, data)
     }
 
-    /// What is sent of a stream for the first time goes before, or after, that of others. Default:
-    /// [`Priority::Normal`].
+    /// What is sent of a stream goes before, or after, that of others. Default: [`Priority::Normal`].
     ///
     /// # Errors
     /// The stream is not one to write to, or over.

@@ -44,6 +44,7 @@ impl Stage {
 }
 
 /// One session.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Slot {
     pub(super) generation: u32,
     pub(super) stage: Stage,

@@ -288,6 +288,14 @@ impl Attempt {
         Some(len)
     }
 
+    /// The socket was replaced: answers to the SYNs so far are lost, and a cookie is one for the old
+    /// address. Another SYN is due at once, besides those that the timer sends.
+    pub(crate) fn on_rebound(&mut self) {
+        self.syn.cookie.clear();
+        self.retries = 0;
+        self.timer.is_due = true;
+    }
+
     /// When [`on_timeout`](Self::on_timeout) is to be called.
     pub(crate) fn timeout(&self) -> Option<Instant> {
         if self.is_over {

@@ -1,8 +1,6 @@
 //! [`Config`]: how much of messages an end takes and holds. Profiles that choose values are
 //! elsewhere.
 
-use super::WindowSize;
-
 /// The largest message of all (docs/PROTOCOL.md, 5.4.2, parameter 8).
 const MAX_MESSAGE_SIZE: u32 = 1 << 24;
 
@@ -11,7 +9,7 @@ const MAX_MESSAGE_SIZE: u32 = 1 << 24;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Config {
     /// How much the peer may send before the program reads. It is at least one message's cost.
-    pub(crate) window: WindowSize,
+    pub(crate) window: u64,
     /// The largest message that is taken; 0: none, and no datagrams. At most 16 MiB.
     pub(crate) max_message_size: u32,
     /// How much is held of reliable messages and those with a deadline until acknowledged; beyond
@@ -30,7 +28,7 @@ impl Config {
     pub(super) fn checked(self) -> Self {
         let max_message_size = self.max_message_size.min(MAX_MESSAGE_SIZE);
         // Who takes no messages grants nothing for them.
-        let window = if max_message_size == 0 { WindowSize::Fixed(0) } else { self.window };
+        let window = if max_message_size == 0 { 0 } else { self.window };
         let (send_buffer, send_datagrams) = (self.send_buffer.max(1), self.send_datagrams.max(1));
         Self { window, max_message_size, send_buffer, send_datagrams, ..self }
     }
@@ -39,7 +37,7 @@ impl Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            window: WindowSize::Tuned { initial: 1 << 20, max: 16 << 20 },
+            window: 256 << 10,
             max_message_size: 64 << 10,
             send_buffer: 4 << 20,
             send_datagrams: 256 << 10,

@@ -1,7 +1,6 @@
 //! [`Mailbox`]: the messages of a session that may never have any. What is kept of them is made
 //! when the first one is sent or comes; until then there is only what it will be made of.
 
-use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,7 +11,6 @@ use rudp_wire::parameters::Parameters;
 
 use super::{
     Config, Event, Message, MessageFate, MessageProgress, Messages, Outcome, SendError, SendMode,
-    WindowSize,
 };
 use crate::memory::Windows;
 use crate::packet::Draft;
@@ -55,7 +53,7 @@ impl Mailbox {
             let windows = Windows { session: 0, messages: *window };
             let datagrams = usize::try_from(window.saturating_mul(DATAGRAMS));
             let mut messages = Messages::new(Config {
-                window: WindowSize::Fixed(*window),
+                window: *window,
                 max_message_size: windows.max_message_size(config.max_message_size),
                 receive_datagrams: config.receive_datagrams.min(datagrams.unwrap_or(usize::MAX)),
                 ..**config
@@ -125,12 +123,6 @@ impl Mailbox {
         }
     }
 
-    pub(crate) fn set_rtt(&mut self, rtt: Duration) {
-        if let Some(messages) = self.get_mut() {
-            messages.set_rtt(rtt);
-        }
-    }
-
     pub(crate) fn timeout(&self) -> Option<Instant> {
         self.get()?.timeout()
     }
@@ -190,19 +182,25 @@ impl Mailbox {
         self.get().is_some_and(Messages::wants)
     }
 
-    pub(crate) fn write_first(&mut self, now: Instant, draft: &mut Draft<'_>) -> [Priority; 3] {
-        self.get_mut().map_or(Priority::ALL, |messages| messages.write_first(now, draft))
+    pub(crate) fn write_first(&mut self, now: Instant, draft: &mut Draft<'_>) {
+        if let Some(messages) = self.get_mut() {
+            messages.write_first(now, draft);
+        }
     }
 
-    pub(crate) fn write_others(
+    pub(crate) fn write_data(
         &mut self,
         now: Instant,
-        classes: [Priority; 3],
+        turn: (Priority, bool),
         draft: &mut Draft<'_>,
     ) {
         if let Some(messages) = self.get_mut() {
-            messages.write_others(now, classes, draft);
+            messages.write_data(now, turn, draft);
         }
+    }
+
+    pub(crate) fn has_data(&self, class: Priority) -> bool {
+        self.get().is_some_and(|messages| messages.has_data(class))
     }
 
     pub(crate) fn waiting(&self) -> u64 {

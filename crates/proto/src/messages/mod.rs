@@ -28,7 +28,6 @@ use rudp_wire::parameters::Parameters;
 pub(crate) use config::Config;
 pub use fates::MessageFate;
 pub(crate) use mailbox::Mailbox;
-pub(crate) use window::WindowSize;
 
 use crate::packet::Draft;
 use crate::priority::Priority;
@@ -332,11 +331,6 @@ impl Messages {
         self.datagrams.set_packet_room(room);
     }
 
-    /// The smoothed round-trip time, by which the window is tuned.
-    pub(crate) fn set_rtt(&mut self, rtt: Duration) {
-        self.receiver.window.set_rtt(rtt);
-    }
-
     /// When [`on_timeout`](Self::on_timeout) has to be called.
     pub(crate) fn timeout(&self) -> Option<Instant> {
         let deadlines = [self.sender.next_deadline(), self.receiver.next_deadline()];
@@ -408,7 +402,7 @@ impl Messages {
 
 /// Frames that go.
 impl Messages {
-    /// Whether [`write_frames`](Self::write_frames) has something to write.
+    /// Whether there is anything to write.
     pub(crate) fn wants(&self) -> bool {
         self.receiver.window.is_owed()
             || self.receiver.told.is_owed()
@@ -417,44 +411,48 @@ impl Messages {
             || !self.datagrams.is_empty()
     }
 
-    /// Writes what fits of what waits. Behind a DATAGRAM nothing fits any more.
-    #[cfg(test)]
-    pub(crate) fn write_frames(&mut self, now: Instant, draft: &mut Draft<'_>) {
-        let others = self.write_first(now, draft);
-        self.write_others(now, others, draft);
-    }
-
-    /// Writes what is not data, and urgent pieces. Gives the classes of the others, in their order,
-    /// all of them once in a while.
-    pub(crate) fn write_first(&mut self, now: Instant, draft: &mut Draft<'_>) -> [Priority; 3] {
+    /// Writes what is not data.
+    pub(crate) fn write_first(&mut self, now: Instant, draft: &mut Draft<'_>) {
         self.sender.expire(now, &mut self.fates);
         self.write_limit(draft);
         self.write_receipt(draft);
         // In front of pieces, which may fill every packet; those of this one may make it due.
         self.write_request(draft);
         self.sender.write_dropped(draft);
-        let order = self.sender.turn();
-        if order.starts_with(&[Priority::Urgent]) {
-            self.sender.write_pieces(now, &[Priority::Urgent], draft, 0);
-        }
-        order
     }
 
-    /// Writes all other pieces, in the order of `classes`, and datagrams.
-    pub(crate) fn write_others(
+    /// Writes pieces of one class, and a datagram behind those of the usual one: behind that nothing fits
+    /// any more. Where the class `has_turn` before higher ones, it leaves them nothing of the peer's limit.
+    pub(crate) fn write_data(
         &mut self,
         now: Instant,
-        classes: [Priority; 3],
+        (class, has_turn): (Priority, bool),
         draft: &mut Draft<'_>,
     ) {
-        let pieces_wait = self.sender.wants_pieces();
-        let reserve = self.datagrams.reserve(draft.room(), pieces_wait, &mut self.fates);
+        if draft.room() == 0 {
+            return;
+        }
+        let is_usual = class == Priority::Normal;
+        let pieces_wait = self.sender.has_pieces(class);
+        let reserve = if is_usual {
+            self.datagrams.reserve(draft.room(), pieces_wait, &mut self.fates)
+        } else {
+            0
+        };
         let before = draft.len();
-        self.sender.write_pieces(now, &classes, draft, reserve);
+        self.sender.write_pieces(now, (class, has_turn), draft, reserve);
         let alone = pieces_wait && draft.len() == before;
         self.ask_if_due();
         self.write_request(draft);
-        self.datagrams.write(draft, alone);
+        if is_usual {
+            self.datagrams.write(draft, alone);
+        }
+    }
+
+    /// Whether data of this class may be sent.
+    pub(crate) fn has_data(&self, class: Priority) -> bool {
+        let has_datagrams = class == Priority::Normal && !self.datagrams.is_empty();
+        has_datagrams || self.sender.has_pieces(class)
     }
 
     /// Bytes of messages of which nothing was sent yet, each with a cost of 32 besides.

@@ -183,7 +183,7 @@ impl Receiver {
     /// A message is complete.
     fn arrive(&mut self, now: Instant, order: u64, ready: Ready) {
         if ready.deadline.is_some_and(|deadline| deadline <= now) {
-            return self.settle(now, ready.extent);
+            return self.settle(ready.extent);
         }
         if ready.message.kind == Kind::Ordered {
             self.has_news |= self.inbox.push_ordered(order, ready);
@@ -210,7 +210,7 @@ impl Receiver {
         match self.tiles.find(extent).map_err(message_error)? {
             Known::Done => {}
             Known::Open(open) if open.kind != Kind::Deadline => return Err(Code::MESSAGE_ERROR),
-            Known::Open(_) | Known::New => self.discard(now, extent),
+            Known::Open(_) | Known::New => self.discard(extent),
         }
         Ok(())
     }
@@ -232,7 +232,7 @@ impl Receiver {
                 if let Some(deadline) = ready.deadline {
                     self.deadlines.remove(&(deadline, Due::Ready(number)));
                 }
-                self.settle(now, ready.extent);
+                self.settle(ready.extent);
                 Some(ready.message)
             }
         }
@@ -253,12 +253,12 @@ impl Receiver {
             match self.deadlines.pop_first() {
                 Some((_, Due::Open(number))) => {
                     if let Some((extent, _)) = self.tiles.get_mut(number) {
-                        self.discard(now, extent);
+                        self.discard(extent);
                     }
                 }
                 Some((_, Due::Ready(number))) => {
                     if let Some(ready) = self.inbox.remove(number) {
-                        self.settle(now, ready.extent);
+                        self.settle(ready.extent);
                     }
                 }
                 None => {}
@@ -267,18 +267,18 @@ impl Receiver {
     }
 
     /// Forgets a message that is not complete, but for its number.
-    fn discard(&mut self, now: Instant, extent: Extent) {
+    fn discard(&mut self, extent: Extent) {
         let open = self.tiles.close(extent);
         if let Some(deadline) = open.and_then(|open| open.deadline) {
             self.deadlines.remove(&(deadline, Due::Open(extent.number)));
         }
-        self.settle(now, extent);
+        self.settle(extent);
     }
 
     /// A message was delivered, discarded or dropped.
-    fn settle(&mut self, now: Instant, extent: Extent) {
+    fn settle(&mut self, extent: Extent) {
         self.delivered.insert(extent.start..extent.end);
-        self.window.release(now, extent.cost());
+        self.window.release(extent.cost());
         self.report();
     }
 

@@ -11,7 +11,7 @@ use super::Kind;
 use super::fates::{Fates, MessageFate};
 use super::ring::Ring;
 use crate::packet::Draft;
-use crate::priority::{Classes, Priority, Turns};
+use crate::priority::{Classes, Priority};
 use crate::ranges::RangeSet;
 use crate::redundancy::Copied;
 use crate::token::Token;
@@ -139,7 +139,6 @@ pub(super) struct Sender {
     current: Classes<Option<u64>>,
     /// Flights with lost pieces, by number.
     lost: Classes<RangeSet>,
-    turns: Turns,
     /// Flights whose dropping the peer has to be told of, by number.
     dropped: RangeSet,
     deadlines: BTreeSet<(Instant, Due)>,
@@ -162,7 +161,6 @@ impl Sender {
             next: Next::default(),
             current: Classes::default(),
             lost: Classes::default(),
-            turns: Turns::default(),
             dropped: RangeSet::new(),
             deadlines: BTreeSet::new(),
             buffered: 0,
@@ -202,13 +200,20 @@ impl Sender {
         !self.dropped.is_empty() || self.wants_pieces()
     }
 
-    pub(super) fn wants_pieces(&self) -> bool {
-        let is_allowed = |queue: &Ring<Queued>| {
-            queue.first().is_some_and(|(_, queued)| self.is_allowed(&queued.data))
-        };
+    fn wants_pieces(&self) -> bool {
+        // What is before it in its turn may keep a message back (see `may_begin`).
+        let first = self.queue.iter().find_map(Ring::first);
         self.lost.iter().any(|lost| !lost.is_empty())
             || self.current.iter().any(Option::is_some)
-            || self.queue.iter().any(is_allowed)
+            || first.is_some_and(|(_, queued)| self.is_allowed(&queued.data))
+    }
+
+    /// Whether pieces of this class may be sent.
+    pub(super) fn has_pieces(&self, class: Priority) -> bool {
+        let first = self.queue.get(class).first();
+        !self.lost.get(class).is_empty()
+            || self.current.get(class).is_some()
+            || first.is_some_and(|(_, queued)| self.is_allowed(&queued.data))
     }
 
     /// Whether the peer's limit allows this message to be the next one.
@@ -230,25 +235,27 @@ impl Sender {
         }
     }
 
-    /// The order of the classes in the next packet.
-    pub(super) fn turn(&mut self) -> [Priority; 3] {
-        self.turns.next()
+    /// Whether no message of a higher class waits to be begun. One that is larger than what the peer's
+    /// limit leaves would wait for ever if smaller ones of a lower class used that up.
+    fn may_begin(&self, class: Priority) -> bool {
+        let mut higher = Priority::ALL.into_iter().take_while(|higher| *higher != class);
+        higher.all(|higher| self.queue.get(higher).is_empty())
     }
 
-    /// Writes pieces of these classes, in each lost ones first, and leaves `reserve` bytes free. Says
-    /// whether all that may be sent was.
+    /// Writes pieces of one class, lost ones first, and leaves `reserve` bytes free. Messages are begun
+    /// where none of a higher class waits, or where the class `has_turn` before those.
     pub(super) fn write_pieces(
         &mut self,
         now: Instant,
-        classes: &[Priority],
+        (class, has_turn): (Priority, bool),
         draft: &mut Draft<'_>,
         reserve: usize,
-    ) -> bool {
-        classes.iter().all(|&class| {
-            self.write_lost(now, class, draft, reserve)
-                && self.write_current(now, class, draft, reserve)
-                && self.write_queued(now, class, draft, reserve)
-        })
+    ) {
+        let is_through = self.write_lost(now, class, draft, reserve)
+            && self.write_current(now, class, draft, reserve);
+        if is_through && (has_turn || self.may_begin(class)) {
+            self.write_queued(now, class, draft, reserve);
+        }
     }
 
     fn write_lost(
@@ -300,7 +307,7 @@ impl Sender {
         class: Priority,
         draft: &mut Draft<'_>,
         reserve: usize,
-    ) -> bool {
+    ) {
         while let Some((id, queued)) = self.queue.get(class).first()
             && self.is_allowed(&queued.data)
         {
@@ -320,9 +327,7 @@ impl Sender {
                 acknowledged: RangeSet::new(),
             };
             let pieces = 0..flight.end();
-            let Some(end) = flight.write(now, number, pieces, draft, reserve) else {
-                return false;
-            };
+            let Some(end) = flight.write(now, number, pieces, draft, reserve) else { return };
             flight.sent = end;
             self.queue.get_mut(class).pop_first();
             self.queued = self.queued.saturating_sub(cost(&flight.data));
@@ -339,10 +344,9 @@ impl Sender {
             self.flights.push(number, flight);
             if is_partial {
                 *self.current.get_mut(class) = Some(number);
-                return false;
+                return;
             }
         }
-        true
     }
 
     /// Writes a piece once more that was sent, if all of it fits.

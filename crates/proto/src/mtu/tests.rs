@@ -178,6 +178,41 @@ fn losses_by_chance_cost_a_round_trip_at_most() {
     assert!(!scene.miss(2, 1_472, BASE));
 }
 
+// spec: 9.4.3
+#[test]
+fn losses_say_nothing_while_nothing_smaller_comes() {
+    let mut scene = Scene::found(1_472);
+    assert!(!scene.miss(50, 1_472, 0), "nothing came at all");
+    assert_eq!(scene.mtu.size(), 1_472);
+    let mut other = Scene { mtu: scene.mtu.clone(), ..scene };
+    assert!(!scene.ack(None, 1_472, NONE));
+    assert!(other.ack(None, BASE, NONE));
+}
+
+// spec: 9.3.2, 9.4.2
+#[test]
+fn a_probe_to_an_address_that_was_left_is_sent_again() {
+    let mut scene = Scene::new(V4, u16::MAX, 1_472);
+    scene.mtu.on_full(u64::from(u32::MAX));
+    scene.mtu.on_probe(1_472);
+    scene.mtu.forget_probe();
+    assert_eq!(scene.probe(false), Some(1_472));
+    assert_eq!(scene.mtu.size(), 1_472);
+}
+
+// spec: 9.4.2
+#[test]
+fn a_late_larger_probe_does_not_hide_the_one_that_came_with_it() {
+    let mut scene = Scene::new(V4, u16::MAX, 1_464);
+    assert_eq!([true; 3].map(|lost| scene.probe(lost)), [Some(1_472); 3]);
+    scene.mtu.on_full(u64::from(u32::MAX));
+    assert_eq!(scene.mtu.wants(at(0)), Some(1_392));
+    scene.mtu.on_probe(1_392);
+    // One of 1,472 was only late. An acknowledgement names the largest.
+    assert!(scene.ack(Some(1_472), 1_472, NONE));
+    assert_eq!(scene.probe(true), Some(2_016), "the search goes on");
+}
+
 #[test]
 fn timers_find_losses_and_acknowledgements_judge_them() {
     let mut scene = Scene::found(1_472);

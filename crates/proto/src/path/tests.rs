@@ -97,6 +97,33 @@ fn another_port_alone_is_no_fresh_path() {
     assert_eq!(scene.respond(2, bytes), Some(Moved { fresh: false }));
 }
 
+// spec: 9.3.6
+#[test]
+fn packets_to_a_new_socket_tell_whether_it_has_another_address() {
+    let at_local = |local: u8| Address { local: Some([10, 0, 1, local].into()), ..host(1) };
+    let unknown = host(1);
+    let cases = [
+        (at_local(1), at_local(1), false),
+        (at_local(1), at_local(2), true),
+        // Systems that do not tell.
+        (unknown, at_local(1), false),
+        (at_local(1), unknown, false),
+    ];
+    for (before, after, fresh) in cases {
+        let mut scene = Scene::new(Path::fixed(before));
+        scene.path.on_challenge(before, [1; 8]);
+        scene.path.on_rebound();
+        assert_eq!((scene.path.address(), scene.path.is_proven()), (unknown, false));
+        assert_eq!(scene.probes(), [(unknown, Probe::Response([1; 8]))]);
+        // One that was overtaken may have come any way.
+        assert_eq!(scene.packet(1, before, false), None);
+        assert_eq!(scene.path.address(), unknown);
+        assert_eq!(scene.packet(2, after, true), Some(Moved { fresh }));
+        assert_eq!((scene.path.address(), scene.path.is_proven()), (after, true));
+        assert_eq!(scene.packet(3, after, true), None);
+    }
+}
+
 // spec: 9.3.1
 #[test]
 fn an_unproven_address_gets_no_more_than_came_from_it() {

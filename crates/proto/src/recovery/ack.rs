@@ -158,7 +158,7 @@ impl Recovery {
                 rate.on_acked(now, u64::from(bytes));
                 if packet.state == State::Lost {
                     thresholds.on_spurious(before.saturating_sub(number), flight);
-                    if !packet.is_size_probe {
+                    if packet.is_counted {
                         loss_rate.on_spurious();
                         rate.on_spurious(u64::from(bytes));
                         undo.on_spurious(packet.lost_at);
@@ -248,6 +248,7 @@ impl Recovery {
                 let may_be_mark = packet.is_ect0 && ecn.on_lost(packet.number);
                 losses.sizes.add(packet);
                 if !packet.is_size_probe && !may_be_mark {
+                    packet.is_counted = true;
                     rate.on_lost(u64::from(packet.bytes));
                     loss_rate.on_lost();
                     losses.add(packet, is_contiguous, rtt.first_sample_at);

@@ -61,12 +61,12 @@ impl EcnValidation {
         (self.tested_from, self.has_come, self.doubts) = (0, false, 0);
     }
 
-    /// Whether the next packet may have ECT(0).
-    pub(super) fn can_mark(&self) -> bool {
+    /// How many of the next packets may have ECT(0).
+    pub(super) fn left(&self) -> u64 {
         match self.state {
-            State::Testing => self.sent < TEST_PACKETS,
-            State::Capable => true,
-            State::Doubted | State::Failed => false,
+            State::Testing => TEST_PACKETS.saturating_sub(self.sent),
+            State::Capable => u64::MAX,
+            State::Doubted | State::Failed => 0,
         }
     }
 
@@ -159,6 +159,12 @@ impl Rise {
 mod tests {
     use super::*;
 
+    impl EcnValidation {
+        fn can_mark(&self) -> bool {
+            self.left() > 0
+        }
+    }
+
     fn counts(ect0: u64, ect1: u64, ce: u64) -> EcnCounts {
         EcnCounts { ect0, ect1, ce }
     }
@@ -204,6 +210,7 @@ mod tests {
     // spec: 8.5
     #[test]
     fn ten_lost_packets_end_it() {
+        assert_eq!([0, 3, 10].map(|sent| tested(sent).left()), [10, 7, 0]);
         let mut ecn = tested(10);
         assert!(!ecn.can_mark(), "no more while nothing is known");
         for number in 0..10 {

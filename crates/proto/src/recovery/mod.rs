@@ -237,6 +237,11 @@ impl Recovery {
         self.undo = Undo::default();
         self.loss_rate = LossRate::default();
         self.ecn.restart();
+        self.on_rebound(now);
+    }
+
+    /// Answers went to a socket that was replaced: that they did not come says nothing.
+    pub(crate) fn on_rebound(&mut self, now: Instant) {
         self.probe.count = 0;
         self.probe.restart(now);
     }
@@ -246,7 +251,7 @@ impl Recovery {
     pub(crate) fn on_left_address(&mut self, now: Instant, next: u64, fates: &mut Fates<'_>) {
         let Some(last) = next.checked_sub(1) else { return };
         let counters = &mut self.counters;
-        let each = |packet: &Packet, _| {
+        let each = |packet: &mut Packet, _| {
             counters.lost_packets += 1;
             counters.lost_bytes += u64::from(packet.bytes);
         };
@@ -260,9 +265,9 @@ impl Recovery {
         self.rate.on_app_limited(self.sent.bytes_in_flight());
     }
 
-    /// Whether the next packet should have ECT(0) (docs/PROTOCOL.md, 8.5).
-    pub(crate) fn can_set_ect(&self) -> bool {
-        self.ecn.can_mark()
+    /// How many of the next packets may have ECT(0) (docs/PROTOCOL.md, 8.5).
+    pub(crate) fn markable(&self) -> u64 {
+        self.ecn.left()
     }
 
     /// Forgets all packets, with [`Fate::Lost`] for what is in flight.

@@ -25,6 +25,7 @@ pub(super) enum State {
 
 /// One ack-eliciting packet.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "facts of a packet, each apart from the others")]
 pub(super) struct Packet {
     pub(super) number: u64,
     pub(super) sent_at: Instant,
@@ -40,6 +41,8 @@ pub(super) struct Packet {
     pub(super) is_app_limited: bool,
     pub(super) is_ect0: bool,
     pub(super) is_size_probe: bool,
+    /// It was lost, and counted as a sign of congestion.
+    pub(super) is_counted: bool,
 }
 
 impl Packet {
@@ -55,6 +58,7 @@ impl Packet {
             is_app_limited,
             is_ect0: sent.is_ect0,
             is_size_probe: sent.is_size_probe,
+            is_counted: false,
         }
     }
 
@@ -170,7 +174,7 @@ impl SentPackets {
         highest_acked: u64,
         judge: impl Fn(&Packet) -> Verdict,
         fates: &mut Fates<'_>,
-        mut each: impl FnMut(&Packet, bool),
+        mut each: impl FnMut(&mut Packet, bool),
     ) -> Option<Instant> {
         let mut before = None;
         while let Some(packet) = self.packets.get_mut(self.lowest) {

@@ -231,7 +231,50 @@ fn a_mark_in_between_cannot_be_undone() {
     scene.ack_ecn(at(102), &[(0, 5)], counts(5, 1)).unwrap();
     assert_eq!(scene.kinds(), [CongestionKind::Loss, CongestionKind::Mark]);
     assert_eq!((scene.heard.undos, scene.recovery.counters().spurious_losses), (0, 1));
-    assert!(scene.recovery.can_set_ect());
+    assert!(scene.recovery.markable() > 0);
+}
+
+// spec: 8.1, 9.3.2
+#[test]
+fn what_never_counted_as_lost_is_not_taken_back() {
+    let mut scene = Scene::measured();
+    scene.send_all(at(0), 0..20);
+    scene.ack(at(100), &[(2, 5)]);
+    assert_eq!(scene.lost(), [0, 1]);
+    // The rest went to the old address of a peer whose port has changed, and comes all the same.
+    let Scene { recovery, fates, .. } = &mut scene;
+    recovery.on_left_address(at(100), 20, &mut |fate, token| fates.push((fate, number_of(token))));
+    recovery.on_path(at(100), false);
+    assert_eq!((scene.lost().len(), scene.recovery.bytes_in_flight()), (16, 0));
+    scene.ack(at(101), &[(2, 19)]);
+    assert_eq!(scene.recovery.loss_rate().parts().0, 2 * 256);
+    let acks = &scene.heard.acks;
+    assert_eq!((scene.heard.undos, acks.last().unwrap().delivery.lost), (0, 2_000));
+    scene.ack(at(102), &[(0, 19)]);
+    assert_eq!((scene.heard.undos, scene.recovery.loss_rate().parts().0), (1, 0));
+}
+
+// spec: 8.5
+#[test]
+fn what_marks_may_have_cost_is_not_taken_back_either() {
+    let mut scene = Scene::measured();
+    for number in 0..20 {
+        let is_ect0 = [0, 1, 2].contains(&number);
+        let sent = Sent { number, bytes: 1_000, is_ack_eliciting: true, ..Sent::default() };
+        scene.send_packet(at(0), Sent { is_ect0, ..sent });
+    }
+    scene.ack(at(100), &[(7, 9)]);
+    assert_eq!(scene.lost(), [0, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(
+        (scene.kinds(), scene.heard.congestion[0].lost),
+        (vec![CongestionKind::Loss], 4_000)
+    );
+    let counts = |ect0| Some(EcnCounts { ect0, ect1: 0, ce: 0 });
+    scene.ack_ecn(at(101), &[(7, 10), (0, 3)], counts(3)).unwrap();
+    assert_eq!(scene.heard.undos, 0, "only one of four");
+    assert_eq!(scene.recovery.loss_rate().parts().0, 3 * 256);
+    scene.ack_ecn(at(102), &[(0, 11)], counts(3)).unwrap();
+    assert_eq!((scene.heard.undos, scene.recovery.loss_rate().parts().0), (1, 0));
 }
 
 // spec: 8.5
@@ -245,9 +288,9 @@ fn acks_that_do_not_raise_the_highest_do_not_count_for_ecn() {
     let counts = |ect0| Some(EcnCounts { ect0, ect1: 0, ce: 0 });
     scene.ack_ecn(at(100), &[(1, 1)], counts(1)).unwrap();
     scene.ack_ecn(at(100), &[(0, 1)], None).unwrap();
-    assert!(scene.recovery.can_set_ect());
+    assert!(scene.recovery.markable() > 0);
     scene.ack_ecn(at(100), &[(0, 2)], None).unwrap();
-    assert!(!scene.recovery.can_set_ect());
+    assert_eq!(scene.recovery.markable(), 0);
 }
 
 // spec: 8.1

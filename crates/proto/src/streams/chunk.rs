@@ -183,10 +183,10 @@ impl Pool {
     /// A chunk for `room` bytes from `base` on. Unused memory is dropped first if everything
     /// together were more than `budget` with it; the caller has seen that the rest fits.
     pub(super) fn take(&mut self, base: u64, room: usize, budget: usize) -> Chunk {
-        let bytes = self.reuse(room).unwrap_or_else(|| {
-            while self.allocated() + room + COST > budget && self.drop_one() {}
-            vec![0; HEADROOM + room].into_boxed_slice()
-        });
+        self.take_returned();
+        let reused = self.reuse(room);
+        while self.allocated() + room + COST > budget && self.drop_one() {}
+        let bytes = reused.unwrap_or_else(|| vec![0; HEADROOM + room].into_boxed_slice());
         self.used += room + COST;
         Chunk { base, room, memory: Memory::Own(bytes) }
     }
@@ -214,7 +214,6 @@ impl Pool {
     /// An allocation that nobody uses, of exactly this size: the one used last, which is most likely
     /// in the processor's cache.
     fn reuse(&mut self, room: usize) -> Option<Box<[u8]>> {
-        self.take_returned();
         let index = self.free.iter().rposition(|bytes| bytes.len() == HEADROOM + room)?;
         self.kept -= room + COST;
         Some(self.free.remove(index))
@@ -275,8 +274,8 @@ mod tests {
         pool.give(small);
         pool.give(large);
         assert_eq!((pool.used(), pool.allocated()), (0, 16 + 64 + 2 * COST));
-        // Of the same size: what is kept is used, whatever the budget.
-        let again = pool.take(7, 64, 0);
+        // Of the same size: what is kept is used.
+        let again = pool.take(7, 64, 1_000);
         assert_eq!((again.base(), again.end()), (7, 71));
         assert_eq!(pool.allocated(), 16 + 64 + 2 * COST);
         pool.give(again);
@@ -315,6 +314,26 @@ mod tests {
         pool.release();
         drop(late);
         assert_eq!(pool.take(0, 16, 1_000).get(0..1), Some(&[0][..]));
+    }
+
+    #[test]
+    fn what_comes_back_counts_towards_the_budget() {
+        let mut pool = Pool::new(Sizes { least: 16, most: 64 });
+        let chunks: Vec<_> = (0..4).map(|base| pool.take(base, 64, 1_000)).collect();
+        let lent = chunks.into_iter().map(|chunk| {
+            let range = chunk.base()..chunk.end();
+            pool.lend(chunk, &range)
+        });
+        drop(lent.collect::<Vec<_>>());
+        assert_eq!(pool.allocated(), 0);
+        // Two of them come within it, one of which is used.
+        let chunk = pool.take(0, 64, 400);
+        assert_eq!((pool.used(), pool.allocated()), (64 + COST, 2 * (64 + COST)));
+        pool.give(chunk);
+        // Whatever is of the size: the others are not kept.
+        let chunk = pool.take(0, 64, 0);
+        assert_eq!(pool.allocated(), 64 + COST);
+        pool.give(chunk);
     }
 
     #[test]

@@ -162,8 +162,8 @@ pub(crate) struct Streams {
     /// Bytes that were written and not acknowledged, of all streams.
     buffered: u64,
     due: Due,
-    /// Streams with something to send that needs no credit of the connection.
-    urgent: Queue,
+    /// Streams with lost data or an end to send, which need no credit of the connection.
+    lost: Ready,
     /// Streams with new data within their own limit.
     ready: Ready,
     /// Streams with frames to send other than data.
@@ -209,7 +209,7 @@ impl Streams {
             receive_pool: Pool::new(config.receive_chunks),
             buffered: 0,
             due: Due::default(),
-            urgent: Queue::default(),
+            lost: Ready::default(),
             ready: Ready::default(),
             control: Queue::default(),
             events: Queue::default(),
@@ -318,7 +318,7 @@ impl Streams {
         }
         self.receive_pool.release();
         self.kinds.iter_mut().for_each(Kind::release_memory);
-        self.urgent.release_memory();
+        self.lost.release_memory();
         self.ready.release_memory();
         self.control.release_memory();
         self.events.release_memory();
@@ -372,9 +372,9 @@ impl Streams {
         let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(stream) else {
             return;
         };
-        if !sender.is_urgent && sender.urgent().is_some() {
-            sender.is_urgent = true;
-            self.urgent.push_back(stream);
+        if !sender.is_lost && sender.lost().is_some() {
+            sender.is_lost = true;
+            self.lost.push_back(stream, sender.priority);
         }
         if !sender.is_ready && sender.fresh().is_some() {
             sender.is_ready = true;

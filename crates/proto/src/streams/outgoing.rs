@@ -6,13 +6,14 @@ use core::ops::Range;
 use rudp_wire::frame::{Control, Direction, Extent, Frame, Receipt, Stream, StreamHeader};
 
 use crate::packet::Draft;
+use crate::priority::Priority;
 use crate::redundancy::Copied;
 use crate::token::{Fate, Token};
 
 use super::flow::Growth;
 use super::id::{self, End};
 use super::record::{self, Half, Record};
-use super::sender::{Finish, Piece};
+use super::sender::Finish;
 use super::{Phase, Streams, receipts};
 
 /// Room in a packet with other frames that is too small to cut data for.
@@ -34,7 +35,7 @@ impl Streams {
             return true;
         }
         self.phase == Phase::Open
-            && (!self.urgent.is_empty()
+            && (!self.lost.is_empty()
                 || self.due.max_data
                 || self.due.data_blocked
                 || self.due.max_streams.contains(&true)
@@ -52,62 +53,79 @@ impl Streams {
         self.credit.left() == 0 && self.blocked_at != Some(self.credit.limit())
     }
 
-    /// Writes what is due, as much as fits: first everything but data, then lost data and ends, then
-    /// new data, one frame of each stream in turn.
+    /// Writes what is due, as much as fits.
+    #[cfg(test)]
     pub(crate) fn write_frames(&mut self, growth: &mut Growth<'_>, draft: &mut Draft<'_>) {
-        let is_open = self.phase == Phase::Open;
-        if (is_open && !self.write_limits(growth, draft)) || !self.write_control(growth, draft) {
+        self.write_first(growth, draft);
+        for class in Priority::ALL {
+            self.write_data(class, draft);
+        }
+        self.write_blocked(draft);
+    }
+
+    /// Writes everything but data.
+    pub(crate) fn write_first(&mut self, growth: &mut Growth<'_>, draft: &mut Draft<'_>) {
+        if self.phase != Phase::Open || self.write_limits(growth, draft) {
+            self.write_control(growth, draft);
+        }
+    }
+
+    /// Writes data of one class: first what was lost, and ends, then new data, one frame of each stream
+    /// in turn.
+    pub(crate) fn write_data(&mut self, class: Priority, draft: &mut Draft<'_>) {
+        if self.phase != Phase::Open {
             return;
         }
-        if !is_open {
-            return;
-        }
-        for is_urgent in [true, false] {
-            while let Some(stream) = self.next_turn(is_urgent) {
-                match self.write_data(stream, is_urgent, draft) {
-                    Wrote::Full => {
-                        self.put_back(stream, is_urgent);
-                        return;
-                    }
+        for is_new in [false, true] {
+            while draft.room() > 0
+                && let Some(stream) = self.next_turn(class, is_new)
+            {
+                match self.write_stream(stream, is_new, draft) {
+                    Wrote::Full => return self.put_back(stream, is_new),
                     Wrote::Frame | Wrote::Nothing => self.schedule(stream),
                 }
             }
         }
-        if !self.ready.is_empty() && self.is_newly_blocked() {
-            self.blocked_at = Some(self.credit.limit());
-            self.due.data_blocked = true;
-            self.write_limits(growth, draft);
-        }
     }
 
-    /// Whether new data of an urgent stream may be sent.
-    pub(crate) fn is_urgent(&self) -> bool {
-        self.phase == Phase::Open && self.ready.is_urgent() && self.credit.left() > 0
+    /// Whether data of this class may be sent.
+    pub(crate) fn has_data(&self, class: Priority) -> bool {
+        let is_ready = self.ready.has(class) && self.credit.left() > 0;
+        self.phase == Phase::Open && (is_ready || self.lost.has(class))
+    }
+
+    /// Tells the peer that its limit keeps data back, once.
+    pub(crate) fn write_blocked(&mut self, draft: &mut Draft<'_>) {
+        let is_open = self.phase == Phase::Open;
+        if is_open && draft.room() > 0 && !self.ready.is_empty() && self.is_newly_blocked() {
+            self.blocked_at = Some(self.credit.limit());
+            self.due.data_blocked = true;
+            self.write_data_blocked(draft);
+        }
     }
 
     /// Puts a stream back that had its turn too early.
-    fn put_back(&mut self, stream: u64, is_urgent: bool) {
-        if is_urgent {
-            self.urgent.push_front(stream);
-        } else if let Some(Record { send: Half::Open(sender), .. }) = self.records.get(stream) {
-            self.ready.push_front(stream, sender.priority);
-        }
-        self.mark(stream, is_urgent, true);
-    }
-
-    fn mark(&mut self, stream: u64, is_urgent: bool, is_queued: bool) {
+    fn put_back(&mut self, stream: u64, is_new: bool) {
         if let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(stream) {
-            *(if is_urgent { &mut sender.is_urgent } else { &mut sender.is_ready }) = is_queued;
+            let (queue, is_queued) = if is_new {
+                (&mut self.ready, &mut sender.is_ready)
+            } else {
+                (&mut self.lost, &mut sender.is_lost)
+            };
+            queue.push_front(stream, sender.priority);
+            *is_queued = true;
         }
     }
 
-    /// The stream whose turn it is.
-    fn next_turn(&mut self, is_urgent: bool) -> Option<u64> {
-        if !is_urgent && self.credit.left() == 0 {
+    /// The stream of this class whose turn it is.
+    fn next_turn(&mut self, class: Priority, is_new: bool) -> Option<u64> {
+        if is_new && self.credit.left() == 0 {
             return None;
         }
-        let stream = if is_urgent { self.urgent.pop_front()? } else { self.ready.pop_front()? };
-        self.mark(stream, is_urgent, false);
+        let stream = (if is_new { &mut self.ready } else { &mut self.lost }).pop_front(class)?;
+        if let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(stream) {
+            *(if is_new { &mut sender.is_ready } else { &mut sender.is_lost }) = false;
+        }
         Some(stream)
     }
 
@@ -125,16 +143,16 @@ impl Streams {
             }
             self.due.max_data = false;
         }
-        let limit = self.credit.limit();
-        if self.due.data_blocked {
-            let frame = Frame::Control(Control::DataBlocked { limit });
-            if !draft.push_with(&frame, Token::DataBlocked) {
-                return false;
-            }
-            self.due.data_blocked = false;
-        }
         let directions = [Direction::Bidirectional, Direction::Unidirectional];
-        directions.into_iter().all(|direction| self.write_counts(direction, draft))
+        self.write_data_blocked(draft)
+            && directions.into_iter().all(|direction| self.write_counts(direction, draft))
+    }
+
+    fn write_data_blocked(&mut self, draft: &mut Draft<'_>) -> bool {
+        let frame = Frame::Control(Control::DataBlocked { limit: self.credit.limit() });
+        self.due.data_blocked =
+            self.due.data_blocked && !draft.push_with(&frame, Token::DataBlocked);
+        !self.due.data_blocked
     }
 
     fn write_counts(&mut self, direction: Direction, draft: &mut Draft<'_>) -> bool {
@@ -163,8 +181,8 @@ impl Streams {
         true
     }
 
-    /// Writes the frames of streams that are not data. Says whether everything fitted.
-    fn write_control(&mut self, growth: &Growth<'_>, draft: &mut Draft<'_>) -> bool {
+    /// Writes the frames of streams that are not data.
+    fn write_control(&mut self, growth: &Growth<'_>, draft: &mut Draft<'_>) {
         // Each of the listed streams once: what stays is for another time.
         for _ in 0..self.control.len() {
             let Some(stream) = self.control.pop_front() else { break };
@@ -177,7 +195,7 @@ impl Streams {
                 };
                 if !is_written {
                     self.control.push_front(stream);
-                    return false;
+                    return;
                 }
                 self.on_control_written(stream, frame);
             }
@@ -189,7 +207,6 @@ impl Streams {
                 self.control.push_back(stream);
             }
         }
-        true
     }
 
     /// A frame that a stream owes, as it is now; `None` if it has become pointless.
@@ -249,13 +266,13 @@ impl Streams {
     }
 
     /// Writes one STREAM frame.
-    fn write_data(&mut self, stream: u64, is_urgent: bool, draft: &mut Draft<'_>) -> Wrote {
+    fn write_stream(&mut self, stream: u64, is_new: bool, draft: &mut Draft<'_>) -> Wrote {
         let left = self.credit.left();
         let Some(Record { send: Half::Open(sender), .. }) = self.records.get_mut(stream) else {
             return Wrote::Nothing;
         };
-        let piece = if is_urgent { sender.urgent() } else { sender.fresh() };
-        let Some(Piece { range, is_new }) = piece else { return Wrote::Nothing };
+        let range = if is_new { sender.fresh() } else { sender.lost() };
+        let Some(range) = range else { return Wrote::Nothing };
         let most = if is_new { left } else { u64::MAX };
         let available = usize::try_from((range.end - range.start).min(most)).unwrap_or(usize::MAX);
         let Some(mut header) = Stream::fit(stream, range.start, available, draft.room()) else {
@@ -349,8 +366,8 @@ impl Streams {
         }
     }
 
-    /// What became of something that [`write_frames`](Self::write_frames) wrote. Lost things may be
-    /// acknowledged later. Says whether the token was one of streams.
+    /// What became of something that was written here. Lost things may be acknowledged later. Says
+    /// whether the token was one of streams.
     pub(crate) fn on_fate(&mut self, fate: Fate, token: Token) -> bool {
         let is_lost = fate == Fate::Lost;
         match token {

@@ -211,7 +211,7 @@ impl Streams {
         if len == 0 && is_short { Err(WriteError::Blocked) } else { Ok(len) }
     }
 
-    /// What is sent of the stream for the first time goes before, or after, that of others.
+    /// What is sent of the stream goes before, or after, that of others.
     pub(crate) fn set_priority(
         &mut self,
         stream: u64,
@@ -222,8 +222,10 @@ impl Streams {
         }
         let sender = self.sender(stream).ok_or(WriteError::Ended)?;
         let before = core::mem::replace(&mut sender.priority, priority);
-        if before != priority && self.ready.remove(stream, before) {
-            self.ready.push_back(stream, priority);
+        for queue in [&mut self.ready, &mut self.lost] {
+            if before != priority && queue.remove(stream, before) {
+                queue.push_back(stream, priority);
+            }
         }
         Ok(())
     }

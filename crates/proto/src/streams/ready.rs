@@ -1,49 +1,47 @@
-//! [`Ready`]: streams with data to send for the first time, by their priority. Whose turn it is within
-//! a class is the order of its queue.
+//! [`Ready`]: streams with data to send, by their priority. Whose turn it is within a class is the order
+//! of its queue; between classes it is decided elsewhere.
 
 use super::queue::Queue;
-use crate::priority::{Classes, Priority, Turns};
+use crate::priority::{Classes, Priority};
 
 /// Queues of streams, one for each class. Most sessions have one class.
 #[derive(Debug, Default)]
 pub(super) struct Ready {
     normal: Queue,
-    others: Option<Box<Others>>,
-}
-
-/// The queues of the other classes; the one of the normal class is not used.
-#[derive(Debug, Default)]
-struct Others {
-    queues: Classes<Queue>,
-    turns: Turns,
+    /// Of the other classes; the one of the normal class is not used.
+    others: Option<Box<Classes<Queue>>>,
 }
 
 impl Ready {
     pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0
+        let is_idle = |others: &Classes<Queue>| others.iter().all(Queue::is_empty);
+        self.normal.is_empty() && self.others.as_deref().is_none_or(is_idle)
     }
 
     fn len(&self) -> usize {
-        let others = self.others.iter().flat_map(|others| others.queues.iter());
+        let others = self.others.iter().flat_map(|others| others.iter());
         self.normal.len() + others.map(Queue::len).sum::<usize>()
     }
 
     /// The stream, if it is the only one.
     pub(super) fn only(&self) -> Option<u64> {
-        let mut others = self.others.iter().flat_map(|others| others.queues.iter());
+        let mut others = self.others.iter().flat_map(|others| others.iter());
         let only = self.normal.only().or_else(|| others.find_map(Queue::only));
         only.filter(|_| self.len() == 1)
     }
 
-    /// Whether an urgent one waits.
-    pub(super) fn is_urgent(&self) -> bool {
-        self.others.as_ref().is_some_and(|others| !others.queues.get(Priority::Urgent).is_empty())
+    /// Whether one of this class waits.
+    pub(super) fn has(&self, priority: Priority) -> bool {
+        match priority {
+            Priority::Normal => !self.normal.is_empty(),
+            priority => self.others.as_ref().is_some_and(|others| !others.get(priority).is_empty()),
+        }
     }
 
     fn queue(&mut self, priority: Priority) -> &mut Queue {
         match priority {
             Priority::Normal => &mut self.normal,
-            priority => self.others.get_or_insert_default().queues.get_mut(priority),
+            priority => self.others.get_or_insert_default().get_mut(priority),
         }
     }
 
@@ -55,11 +53,12 @@ impl Ready {
         self.queue(priority).push_front(stream);
     }
 
-    /// The stream whose turn it is.
-    pub(super) fn pop_front(&mut self) -> Option<u64> {
-        let Some(others) = &mut self.others else { return self.normal.pop_front() };
-        let order = others.turns.next();
-        order.into_iter().find_map(|priority| self.queue(priority).pop_front())
+    /// The stream of this class whose turn it is.
+    pub(super) fn pop_front(&mut self, priority: Priority) -> Option<u64> {
+        match priority {
+            Priority::Normal => self.normal.pop_front(),
+            priority => self.others.as_mut()?.get_mut(priority).pop_front(),
+        }
     }
 
     /// Takes a stream out, and says whether it was here.
@@ -70,7 +69,7 @@ impl Ready {
     /// Gives back memory that holds nothing.
     pub(super) fn release_memory(&mut self) {
         self.normal.release_memory();
-        self.others.take_if(|others| others.queues.iter().all(Queue::is_empty));
+        self.others.take_if(|others| others.iter().all(Queue::is_empty));
     }
 }
 
@@ -79,29 +78,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn higher_classes_go_first_and_none_waits_for_ever() {
+    fn each_class_has_turns_of_its_own() {
         let mut ready = Ready::default();
         ready.push_back(4, Priority::Normal);
-        assert_eq!((ready.only(), ready.is_urgent()), (Some(4), false));
+        assert_eq!(ready.only(), Some(4));
+        assert_eq!(Priority::ALL.map(|class| ready.has(class)), [false, true, false]);
+        assert_eq!(ready.pop_front(Priority::Background), None);
+        assert!(ready.others.is_none(), "asking costs nothing");
         ready.push_back(8, Priority::Urgent);
         ready.push_back(12, Priority::Background);
-        assert_eq!((ready.only(), ready.is_urgent()), (None, true));
-        let mut seen = Vec::new();
-        for _ in 0..32 {
-            let stream = ready.pop_front().unwrap();
-            seen.push(stream);
-            let priority = match stream {
-                8 => Priority::Urgent,
-                12 => Priority::Background,
-                _ => Priority::Normal,
-            };
-            ready.push_back(stream, priority);
-        }
-        assert_eq!(seen.iter().filter(|stream| **stream == 8).count(), 30);
-        assert_eq!(seen.iter().filter(|stream| **stream == 12).count(), 2);
+        ready.push_front(16, Priority::Background);
+        assert_eq!(ready.only(), None);
+        assert_eq!(Priority::ALL.map(|class| ready.has(class)), [true; 3]);
+        assert_eq!(ready.pop_front(Priority::Background), Some(16));
         assert!(ready.remove(8, Priority::Urgent) && !ready.remove(8, Priority::Urgent));
-        assert_eq!(ready.pop_front(), Some(4));
-        assert_eq!(ready.pop_front(), Some(12));
+        assert_eq!(ready.pop_front(Priority::Urgent), None);
+        assert_eq!(ready.pop_front(Priority::Normal), Some(4));
+        assert_eq!(ready.only(), Some(12));
+        assert_eq!(ready.pop_front(Priority::Background), Some(12));
         ready.release_memory();
         assert!(ready.is_empty() && ready.others.is_none());
     }

@@ -75,7 +75,7 @@ impl Streams {
     /// The run that may be sent now, if streams want nothing else to be sent.
     pub(crate) fn run(&mut self) -> Option<Run<'_>> {
         let is_open = self.phase == Phase::Open && self.due == Due::default();
-        let is_alone = is_open && self.control.is_empty() && self.urgent.is_empty();
+        let is_alone = is_open && self.control.is_empty() && self.lost.is_empty();
         let stream = self.ready.only()?;
         let left = self.credit.left();
         let Some(Record { send: Half::Open(sender), .. }) =
@@ -83,7 +83,7 @@ impl Streams {
         else {
             return None;
         };
-        let Range { start: offset, end } = sender.fresh()?.range;
+        let Range { start: offset, end } = sender.fresh()?;
         // The last byte is sent together with the end.
         let end = end - u64::from(sender.finish != Finish::Open);
         let range = offset..end.min(offset.saturating_add(left));

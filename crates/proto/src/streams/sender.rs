@@ -45,18 +45,11 @@ pub(super) struct Sender {
     pub(super) asks: Option<u64>,
     /// The program waits for room.
     pub(super) is_waiting: bool,
-    pub(super) is_urgent: bool,
+    /// It is listed for what [needs no credit](Self::lost), and for what is new.
+    pub(super) is_lost: bool,
     pub(super) is_ready: bool,
     pub(super) is_starved: bool,
     pub(super) priority: Priority,
-}
-
-/// What goes into the next frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
-    pub(super) range: Range<u64>,
-    /// They were never sent, and so need the session's credit.
-    pub(super) is_new: bool,
 }
 
 impl Sender {
@@ -75,7 +68,7 @@ impl Sender {
             told: Told::default(),
             asks: None,
             is_waiting: false,
-            is_urgent: false,
+            is_lost: false,
             is_ready: false,
             is_starved: false,
             priority: Priority::Normal,
@@ -83,22 +76,22 @@ impl Sender {
     }
 
     /// What to send that needs no credit: bytes for the second time, or the bare end.
-    pub(super) fn urgent(&self) -> Option<Piece> {
+    pub(super) fn lost(&self) -> Option<Range<u64>> {
         if self.reset.is_some() {
             return None;
         }
         if let Some(range) = self.buffer.first_lost() {
-            return Some(Piece { range, is_new: false });
+            return Some(range);
         }
         let (next, written) = (self.buffer.next(), self.buffer.written());
         let is_bare_end = self.finish == Finish::Due && next == written;
-        is_bare_end.then_some(Piece { range: next..next, is_new: false })
+        is_bare_end.then_some(next..next)
     }
 
-    /// What to send for the first time.
-    pub(super) fn fresh(&self) -> Option<Piece> {
+    /// What to send for the first time, which needs the session's credit.
+    pub(super) fn fresh(&self) -> Option<Range<u64>> {
         let range = self.buffer.next()..self.buffer.written().min(self.limit);
-        (self.reset.is_none() && !range.is_empty()).then_some(Piece { range, is_new: true })
+        (self.reset.is_none() && !range.is_empty()).then_some(range)
     }
 
     /// Whether the stream's limit keeps bytes back.

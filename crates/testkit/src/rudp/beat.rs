@@ -115,6 +115,18 @@ impl Beat {
         self.sent_at.push(now);
     }
 
+    /// Gives what the client writes to a stream another priority.
+    ///
+    /// # Panics
+    /// Where the session is over, or has no such stream.
+    pub fn set_priority(&mut self, stream: u64, priority: Priority) {
+        let session = self.session;
+        self.world.with(self.client, |now, endpoint, _| {
+            let mut session = endpoint.session(now, session).expect("it goes on");
+            session.set_priority(stream, priority).expect("it is there");
+        });
+    }
+
     /// Writes `len` bytes to stream 0, lets a time pass, and says how many of them the server's
     /// program has read by then. Then a beat passes without a word.
     ///
@@ -190,7 +202,12 @@ impl Beat {
 
     /// Bytes that the server's program has read of stream 0.
     pub fn received(&self) -> u64 {
-        self.world.application(self.server).log().got(0).bytes
+        self.received_of(0)
+    }
+
+    /// As [`received`](Self::received), of any stream.
+    pub fn received_of(&self, stream: u64) -> u64 {
+        self.world.application(self.server).log().got(stream).bytes
     }
 }
 

@@ -13,6 +13,8 @@ use crate::record::record;
 const MBIT: u64 = 1_000_000;
 const S: Duration = Duration::from_secs(1);
 const RTT: Duration = Duration::from_millis(50);
+/// No acknowledgement is larger, headers of IP and UDP included, where hardly anything is lost.
+const ACK_BYTES: f64 = 100.0;
 
 /// The share of 100 Mbit/s that a flow gets, and what the way back carried in bits per second.
 fn run(config: Config, back: u64) -> (f64, f64) {
@@ -31,6 +33,7 @@ fn run(config: Config, back: u64) -> (f64, f64) {
     (bulk.share_since(begin, before), bits)
 }
 
+// spec: 8.3
 #[test]
 fn a_narrow_way_back_is_wide_enough() {
     for congestion in [Congestion::Bbr, Congestion::Cubic] {
@@ -42,6 +45,10 @@ fn a_narrow_way_back_is_wide_enough() {
                 percent(&name, share);
                 figure(&name, format!("{:.2} Mbit/s of acknowledgements", bits / 1e6));
                 assert!(share > 0.95, "{name}: {share}");
+                // One in a sixteenth of what is in flight, which is a round trip's at least; and half of
+                // that before another is asked for.
+                let most = 2.0 * 16.0 / RTT.as_secs_f64() * ACK_BYTES * 8.0;
+                assert!(bits < most, "{name}: {bits} bit/s of acknowledgements");
             }
         }
     }

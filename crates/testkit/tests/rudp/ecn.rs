@@ -56,6 +56,28 @@ fn a_route_that_begins_to_drop_them_is_noticed() {
 
 // spec: 8.5
 #[test]
+fn tests_have_ten_packets_where_many_leave_at_once() {
+    for congestion in [Congestion::Bbr, Congestion::Cubic] {
+        let mut bulk = Bulk::path(1, 1_000 * MBIT, 10 * MS, 1.0, 0.0);
+        bulk.add(congestion);
+        bulk.run_for(S);
+        bulk.link_mut().ecn = EcnHandling::Dropped;
+        let before = bulk.stats(0).probe_timeouts;
+        while bulk.stats(0).probe_timeouts == before {
+            bulk.run_for(MS);
+        }
+        // What was in flight is gone. Now it is asked again.
+        let dropped = bulk.link().dropped_ecn;
+        bulk.run_for(S);
+        let tested = bulk.link().dropped_ecn - dropped;
+        figure(format!("ECT dropped at 1 Gbit/s, {congestion:?}, tested by"), format!("{tested}"));
+        assert!((1..=10).contains(&tested), "{congestion:?}: {tested}");
+        record("black hole begins, 1 Gbit/s", &bulk.world);
+    }
+}
+
+// spec: 8.5
+#[test]
 fn marks_that_are_cleared_are_not_missed() {
     for congestion in [Congestion::Bbr, Congestion::Cubic] {
         for begins in [0, 3] {

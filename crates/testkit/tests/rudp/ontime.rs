@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use rudp_proto::config::{Config, Congestion, MIN_PACKET_SIZE};
-use rudp_proto::{Priority, SendMode};
+use rudp_proto::{Direction, Priority, SendMode};
 use rudp_sim::LinkConfig;
 use rudp_testkit::rudp::{Beat, Bulk, Plan, Rhythm, quantile};
 
@@ -197,10 +197,11 @@ fn an_urgent_message_does_not_wait_behind_one_of_16_mib() {
     }
 }
 
-#[test]
-fn a_stream_and_a_large_message_take_turns() {
+/// A stream without end, and others besides, over a link of so many bits per second, which take
+/// messages of up to 16 MiB.
+fn endless(seed: u64, rate: u64, streams: &[(Direction, u64)]) -> Beat {
     let link = LinkConfig { mtu: Some(1_500), ..LinkConfig::delay(WAY) }
-        .rate(20_000_000)
+        .rate(rate)
         .queue_bdp(1.0, 40 * MS);
     let config = Config {
         message_window: 17 << 20,
@@ -208,13 +209,54 @@ fn a_stream_and_a_large_message_take_turns() {
         send_buffer: 32 << 20,
         ..Config::default()
     };
-    let plan = Plan { bytes: 1 << 40, ..Plan::default() };
-    let mut beat = Beat::new(7, link, config, Rhythm::default(), plan);
+    let plan = Plan { bytes: 1 << 40, streams: streams.to_vec(), ..Plan::default() };
+    Beat::new(seed, link, config, Rhythm::default(), plan)
+}
+
+/// How many bytes of stream 0 come while a message of 16 MiB is on its way.
+fn beside(beat: &mut Beat, mode: SendMode, priority: Priority) -> u64 {
     let before = beat.received();
-    beat.send(16 << 20, SendMode::Ordered, Priority::Normal);
+    beat.send(16 << 20, mode, priority);
     beat.play(0);
-    let (streamed, time) = (beat.received() - before, beat.latencies_of(16 << 20)[0]);
+    beat.received() - before
+}
+
+#[test]
+fn a_stream_and_a_large_message_take_turns() {
+    let mut beat = endless(7, 20_000_000, &[]);
+    let streamed = beside(&mut beat, SendMode::Ordered, Priority::Normal);
     // 16 MiB of each in twice the time of one.
-    assert!((14 << 20..18 << 20).contains(&streamed), "{streamed} bytes in {time:?}");
+    assert!((14 << 20..18 << 20).contains(&streamed), "{streamed} bytes");
     record("turns", &beat.world);
+}
+
+#[test]
+fn a_message_in_the_background_has_one_packet_in_sixteen_of_a_stream() {
+    let mut beat = endless(8, 100_000_000, &[]);
+    let streamed = beside(&mut beat, SendMode::Reliable, Priority::Background) >> 20;
+    assert!((13 * 16..17 * 16).contains(&streamed), "{streamed} MiB beside 16");
+    record("background message", &beat.world);
+}
+
+#[test]
+fn a_stream_in_the_background_has_one_packet_in_sixteen_of_a_message() {
+    let mut beat = endless(9, 20_000_000, &[]);
+    beat.set_priority(0, Priority::Background);
+    let streamed = beside(&mut beat, SendMode::Reliable, Priority::Normal) >> 10;
+    // A fifteenth of 16 MiB, and what was in flight before.
+    assert!((950..1_600).contains(&streamed), "{streamed} KiB beside 16 MiB");
+    record("background stream", &beat.world);
+}
+
+#[test]
+fn a_stream_in_the_background_has_one_packet_in_sixteen_of_another() {
+    let mut beat = endless(10, 20_000_000, &[(Direction::Bidirectional, 1 << 40)]);
+    beat.set_priority(0, Priority::Background);
+    beat.world.run_for(1_000 * MS);
+    let before = [0, 4].map(|stream| beat.received_of(stream));
+    beat.world.run_for(10_000 * MS);
+    let [low, usual] = [0, 4].map(|stream| beat.received_of(stream) as f64);
+    let ratio = (usual - before[1] as f64) / (low - before[0] as f64);
+    assert!((13.0..17.0).contains(&ratio), "{ratio}");
+    record("background and usual", &beat.world);
 }

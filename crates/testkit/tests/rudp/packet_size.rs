@@ -28,19 +28,6 @@ fn size(bulk: &mut Bulk) -> u16 {
     bulk.stats(0).packet_size
 }
 
-/// The longest time in the next `time` in which the reader got nothing.
-fn longest_pause(bulk: &mut Bulk, time: Duration) -> Duration {
-    let (mut longest, mut pause, mut before) = (Duration::ZERO, Duration::ZERO, bulk.received(0));
-    for _ in 0..time.as_millis() / 5 {
-        bulk.run_for(5 * MS);
-        let received = bulk.received(0);
-        pause = if received > before { Duration::ZERO } else { pause + 5 * MS };
-        longest = longest.max(pause);
-        before = received;
-    }
-    longest
-}
-
 // spec: 9.4.1
 #[test]
 fn what_ethernet_takes_is_found_within_a_few_round_trips() {
@@ -76,7 +63,7 @@ fn links_that_drop_whatever_is_large_work_at_1200() {
     for congestion in [Congestion::Bbr, Congestion::Cubic] {
         let pause = |mut bulk: Bulk| {
             bulk.run_for(RTT * 2);
-            longest_pause(&mut bulk, 5 * S)
+            bulk.longest_pause(5 * S, 5 * MS)
         };
         let mut without = Bulk::path(1, 50 * MBIT, RTT, 1.0, 0.0);
         without.add(congestion);
@@ -101,7 +88,7 @@ fn a_link_that_takes_less_than_before_is_noticed_soon() {
             let mut bulk = bulk(from, 0.0, congestion);
             bulk.run_for(3 * S);
             bulk.link_mut().mtu = Some(to);
-            let pause = longest_pause(&mut bulk, 3 * S);
+            let pause = bulk.longest_pause(3 * S, 5 * MS);
             // A probe timeout is about 100 ms here, with the queue's delay.
             assert!(pause < 400 * MS, "{congestion:?}, {from} to {to}: {pause:?}");
             assert_eq!(size(&mut bulk), found, "{congestion:?}, {from} to {to}");
@@ -155,4 +142,22 @@ fn whoever_moves_begins_at_1200_again() {
     assert_eq!(scene.log(0).outcome(), Some(&Outcome::Delivered));
     assert_eq!(scene.log(0).got(0).bytes, 20_000_000);
     record("moved", &scene.world);
+}
+
+// spec: 9.3.2, 9.4.1
+#[test]
+fn a_port_that_changes_while_a_size_is_tried_does_not_end_the_search() {
+    for moment in (100..500).step_by(20) {
+        let link = LinkConfig { mtu: Some(9_000), ..LinkConfig::delay(20 * MS).rate(20 * MBIT) };
+        let both = Plan { bytes: 20_000_000, close: Some(600 * S), ..Plan::default() };
+        let mut scene = Scene::pair(1, link, both.clone(), both);
+        let client = scene.clients[0].0;
+        scene.world.run_for(moment * MS);
+        let elsewhere = SocketAddr::new(scene.world.address(client).ip(), 4_001);
+        scene.world.move_to(client, elsewhere);
+        scene.world.run_for(3 * S);
+        let size = scene.call(End::Server, |session, _| session.stats().packet_size);
+        assert_eq!(size, Some(8_972), "moved after {moment} ms");
+        record("port in mid-search", &scene.world);
+    }
 }

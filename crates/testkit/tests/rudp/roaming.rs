@@ -62,6 +62,30 @@ fn a_transfer_goes_on_wherever_the_client_is() {
     record_digest("roaming", digest);
 }
 
+// spec: 9.3.2
+#[test]
+fn whoever_moves_back_does_not_wait_for_what_went_elsewhere() {
+    let both = Plan { bytes: 4_000_000, close: Some(600_000 * MS), ..Plan::default() };
+    let mut scene = Scene::pair(1, link(), both.clone(), both);
+    let client = scene.clients[0].0;
+    scene.world.run_for(1_000 * MS);
+    let home = scene.world.address(client);
+    let elsewhere = SocketAddr::new(home.ip(), 4_001);
+    // The first address is still remembered when the client is there again.
+    for (address, after) in [(elsewhere, 150 * MS), (home, Duration::ZERO)] {
+        scene.world.rebind(client, address);
+        while remote(&mut scene) != address {
+            scene.world.run_for(MS);
+        }
+        scene.world.run_for(after);
+    }
+    let in_flight = scene.call(End::Server, |session, _| session.stats().bytes_in_flight);
+    assert!(in_flight.is_some_and(|bytes| bytes < 10_000), "{in_flight:?}");
+    scene.run();
+    assert_eq!(scene.log(0).got(0).bytes, 4_000_000);
+    record("back", &scene.world);
+}
+
 // spec: 3.6
 #[test]
 fn the_plain_profile_does_not_roam() {

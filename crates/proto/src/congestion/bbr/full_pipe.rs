@@ -82,6 +82,26 @@ mod tests {
     }
 
     #[test]
+    fn a_queue_needs_one_round_less() {
+        // (whether a queue was seen, at the end of each round, rounds until the pipe is full)
+        let table = [([false; 4], 3), ([true; 4], 2), ([false, true, true, true], 2)];
+        for (queues, rounds) in table {
+            let mut pipe = FullPipe::default();
+            pipe.on_round(100, true);
+            let is_full = queues.map(|has_queue| {
+                pipe.on_round(100, has_queue);
+                pipe.is_full()
+            });
+            assert_eq!(is_full.iter().position(|is_full| *is_full), Some(rounds - 1), "{queues:?}");
+        }
+        let mut pipe = FullPipe::default();
+        for rate in [100, 100, 125, 125, 157, 157, 197] {
+            pipe.on_round(rate, true);
+            assert!(!pipe.is_full(), "growth begins it anew, whatever the queue");
+        }
+    }
+
+    #[test]
     fn another_search_forgets_all_but_that_it_was_full() {
         let mut pipe = FullPipe::default();
         for _ in 0..4 {

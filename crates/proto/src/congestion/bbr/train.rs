@@ -4,10 +4,10 @@
 //!
 //! The draft doubles what is in flight each round, whatever the acknowledgements say: on a path with
 //! a thousand packets in flight that takes seven round trips, and nearly all of the capacity is not
-//! used until then. Where a train shows that the path takes more, `Startup` quadruples instead, but
-//! goes no further in this way than to what the train's rate would fill. So it overshoots less than
-//! by doubling. (SUSS, SIGCOMM 2024, quadruples as well, and
-//! guesses from the length of the round whether it may.)
+//! used until then. Where a train shows that the path takes more, `Startup` quadruples instead, and
+//! from 32 packets on grows up to sixteenfold, but goes no further in this way than to what the
+//! train's rate would fill. So it overshoots less than by doubling. (SUSS, SIGCOMM 2024, quadruples
+//! as well, and guesses from the length of the round whether it may.)
 
 use core::time::Duration;
 

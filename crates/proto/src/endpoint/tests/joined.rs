@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use rudp_base::Machine as _;
+use rudp_base::{Ecn, Machine as _};
 
 use super::{CLIENT, Pair, SERVER, address};
 use crate::config::{Config, EndpointConfig};
@@ -69,6 +69,46 @@ fn all_of_it_arrives() {
         }
         assert!(got.into_iter().eq(0..5));
     }
+}
+
+// spec: 8.5
+#[test]
+fn an_acknowledgement_that_joins_marked_packets_is_acknowledged() {
+    let (mut pair, handles) = many(Some(1_200));
+    for index in 0..pair.ends[SERVER].slots.len() {
+        let generation = pair.ends[SERVER].slots[index].generation;
+        let handle = Handle { index: u32::try_from(index).unwrap(), generation };
+        let mut session = pair.ends[SERVER].session(pair.now, handle).unwrap();
+        session.write(0, &[1; 10]).unwrap();
+    }
+    let limit = pair.now + Duration::from_secs(1);
+    while pair.session(CLIENT).read(0, &mut [0; 10]).is_err() {
+        assert!(pair.step(limit));
+    }
+    let acks_sent = |pair: &mut Pair| -> u64 {
+        let acks_sent = |handle: &Handle| {
+            pair.ends[CLIENT].session(pair.now, *handle).unwrap().stats().acks_sent
+        };
+        handles.iter().map(acks_sent).sum()
+    };
+    let before = acks_sent(&mut pair);
+    for (n, handle) in handles.iter().enumerate() {
+        let mut session = pair.ends[CLIENT].session(pair.now, *handle).unwrap();
+        if n == 0 {
+            session.write(0, &vec![7; 30_000]).unwrap();
+        } else {
+            // Nothing else fits into its packet.
+            let data = Bytes::from(vec![7; 1_200 - 16 - 16 - 1]);
+            session.send_message(data, SendMode::Unreliable, false).unwrap();
+        }
+    }
+    let mut buffer = vec![0; 1 << 16];
+    let batch = pair.ends[CLIENT].poll_transmit(pair.now, &mut buffer).unwrap();
+    let datagrams: Vec<_> = buffer[..batch.len].chunks(batch.stride).collect();
+    let ids: BTreeSet<_> = datagrams.iter().map(|datagram| &datagram[1..9]).collect();
+    assert!(ids.len() > 1 && datagrams.last().unwrap().len() < 1_200, "one has joined");
+    assert_eq!(batch.ecn, Some(Ecn::Ect0));
+    assert_eq!(acks_sent(&mut pair), before, "none of them is nothing but an acknowledgement");
 }
 
 #[test]

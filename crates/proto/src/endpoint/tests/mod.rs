@@ -171,6 +171,12 @@ impl Pair {
         self.flying.back().is_some_and(|flying| flying.ecn == Some(Ecn::Ect0))
     }
 
+    /// Which of the datagrams on their way to this end have ECT(0).
+    pub(super) fn marks(&self, to: usize) -> Vec<bool> {
+        let flying = self.flying.iter().filter(|flying| flying.to == to);
+        flying.map(|flying| flying.ecn == Some(Ecn::Ect0)).collect()
+    }
+
     /// What is on its way gets lost.
     pub(super) fn lose_flying(&mut self) {
         self.drain();

@@ -65,7 +65,26 @@ fn a_client_pads_what_is_too_short_to_be_challenged() {
 
 // spec: 8.5
 #[test]
-fn a_first_batch_longer_than_the_test_of_marks_is_marked_as_a_whole() {
+fn an_acknowledgement_that_nothing_fits_behind_has_no_mark() {
+    let mut pair = pair();
+    let max = largest(&mut pair, CLIENT);
+    pair.session(SERVER).write(0, &[1; 10]).unwrap();
+    let limit = pair.now + DELAY * 2;
+    while pair.session(CLIENT).read(0, &mut [0; 10]).is_err() {
+        assert!(pair.step(limit));
+    }
+    let data = Bytes::from(vec![7; max]);
+    pair.session(CLIENT).send_message(data, SendMode::Unreliable, false).unwrap();
+    pair.sent[CLIENT].clear();
+    pair.drain();
+    // The acknowledgement, the message, and a size that is tried.
+    assert_eq!(pair.sent[CLIENT], [48, 1_200, 1_472]);
+    assert_eq!(pair.marks(SERVER), [false, true, false]);
+}
+
+// spec: 8.5
+#[test]
+fn a_first_batch_longer_than_the_test_of_marks_does_not_fail_it() {
     let mut pair = pair();
     for _ in 0..20 {
         pair.session(CLIENT).write(0, &vec![7; 50_000]).ok();
@@ -92,6 +111,36 @@ fn acknowledgements_wait_as_long_as_was_asked_for() {
     pair.run_for(Duration::from_secs(1));
     assert_eq!(pair.connection(CLIENT).ack_delay(), Duration::from_millis(400), "more");
     assert_eq!(pair.connection(SERVER).ack_delay(), Duration::from_millis(400));
+}
+
+// spec: 9.3.6
+#[test]
+fn a_client_with_another_socket_asks_at_once_whatever_is_in_flight() {
+    for bytes in [0, 1 << 20] {
+        let mut pair = pair();
+        // Some probe timeouts go by: the next one is far away.
+        pair.is_cut = [true, true];
+        if bytes > 0 {
+            pair.session(CLIENT).write(0, &vec![7; bytes]).unwrap();
+        }
+        pair.run_for(Duration::from_secs(5));
+        pair.sent.iter_mut().for_each(Vec::clear);
+        for end in [CLIENT, SERVER] {
+            let now = pair.now;
+            pair.ends[end].on_rebound(now);
+        }
+        pair.drain();
+        assert_eq!((pair.sent[CLIENT].len(), pair.sent[SERVER].len()), (2, 0));
+        assert!(pair.sent[CLIENT].iter().all(|len| *len <= 1_200));
+        pair.lose_flying();
+        pair.is_cut = [false, false];
+        // If these are lost, the next come without the backoff of before.
+        pair.run_for(DELAY * 40);
+        assert!(pair.sent[CLIENT].len() > 2);
+        pair.run_for(Duration::from_secs(5));
+        let read = pair.session(SERVER).read(0, &mut vec![0; 2 << 20]);
+        assert_eq!(read.is_ok(), bytes > 0);
+    }
 }
 
 #[test]

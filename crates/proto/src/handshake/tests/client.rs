@@ -299,6 +299,22 @@ fn a_retry_is_followed_at_once_with_the_same_bytes_but_the_cookie() {
     assert_eq!(client.send(at(500)), Some(again));
 }
 
+// spec: 9.3.6
+#[test]
+fn another_socket_asks_at_once_without_the_cookie_for_the_old_one() {
+    let mut client = Client::simple(at(0), 1);
+    let syn = client.send(at(0)).unwrap();
+    client.take(at(10), &retry_packet(&syn, &[7; 64]));
+    client.send(at(10)).unwrap();
+    client.attempt.on_rebound();
+    assert_eq!(client.send(at(20)), Some(syn.clone()));
+    assert_eq!(client.send(at(20)), None);
+    // The timer goes on as if nothing had been, and so does the attempt.
+    assert_eq!(client.attempt.timeout(), Some(at(500)));
+    let (_, answer) = Server::simple().syn(at(30), client_addr(), &syn).unwrap();
+    assert_eq!(opened(client.take(at(40), &answer)).rtt, None, "which SYN it answers is unknown");
+}
+
 // spec: 5.5.2, 5.7.1
 #[test]
 fn at_most_three_retries_are_followed_between_two_syns() {

@@ -13,7 +13,7 @@ use super::*;
 /// 5,000 bytes of window, messages of up to 3,000, and packets of 1,000.
 fn config() -> Config {
     Config {
-        window: WindowSize::Fixed(5_000),
+        window: 5_000,
         max_message_size: 3_000,
         send_buffer: 4_000,
         send_datagrams: 1_000,
@@ -55,7 +55,10 @@ struct Packet {
 fn packet_of(from: &mut Messages, now: Instant, room: usize) -> Option<Packet> {
     let (mut frames, mut tokens) = (vec![0; room], Vec::new());
     let mut draft = Draft::new(&mut frames, &mut tokens);
-    from.write_frames(now, &mut draft);
+    from.write_first(now, &mut draft);
+    for class in Priority::ALL {
+        from.write_data(now, (class, false), &mut draft);
+    }
     let len = draft.len();
     assert!(draft.is_ack_eliciting() || len == 0);
     frames.truncate(len);

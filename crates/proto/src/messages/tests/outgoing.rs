@@ -242,3 +242,69 @@ fn a_lost_limit_is_told_anew_with_its_newest_value() {
     tell(&mut b, Fate::Lost, &second);
     assert_eq!(packet(&mut b, at(0)).frames, second.frames);
 }
+
+/// The data of one class that go into a packet.
+fn data_of(from: &mut Messages, turn: (Priority, bool)) -> Vec<Token> {
+    let (mut frames, mut tokens) = (vec![0; 1_000], Vec::new());
+    let mut draft = Draft::new(&mut frames, &mut tokens);
+    from.write_data(at(0), turn, &mut draft);
+    tokens
+}
+
+#[test]
+fn a_large_message_does_not_starve_behind_small_ones_of_a_lower_class() {
+    let (mut a, mut b) = pair_of(Config { send_buffer: 9_999, ..config() }, config());
+    let send = |a: &mut Messages, len, priority| {
+        let how = (SendMode::Reliable, priority);
+        a.send_with(at(0), Bytes::from(vec![1; len]), how, true).unwrap()
+    };
+    send(&mut a, 2_500, Priority::Background);
+    while let Some(packet) = packet_of(&mut a, at(0), 1_000) {
+        assert_eq!(give(&mut b, at(0), &packet), Ok(true));
+        tell(&mut a, Fate::Acknowledged, &packet);
+    }
+    send(&mut a, 100, Priority::Background);
+    let [first] = data_of(&mut a, (Priority::Background, false))[..] else { panic!("one") };
+    // That one fits no more, and keeps the rest of the limit for itself.
+    let large = send(&mut a, 2_900, Priority::Normal);
+    let small = send(&mut a, 100, Priority::Background);
+    assert!(!a.wants() && packet_of(&mut a, at(0), 1_000).is_none());
+    assert_eq!(data_of(&mut a, (Priority::Background, false)), []);
+    // What was begun goes on, and a class that has its turn before higher ones does as well.
+    a.on_fate(Fate::Lost, first);
+    assert!(a.wants());
+    assert_eq!(data_of(&mut a, (Priority::Background, false)), [first]);
+    let turn = data_of(&mut a, (Priority::Background, true));
+    assert!(matches!(turn[..], [Token::Message { number: 2, .. }]), "{turn:?}");
+    assert_eq!(fate(&a, small), MessageFate::Waiting);
+    assert_eq!(received(&mut b, at(0)).len(), 1);
+    let limit = packet(&mut b, at(0));
+    assert_eq!(give(&mut a, at(0), &limit), Ok(true));
+    let next = packet(&mut a, at(0)).tokens;
+    assert!(matches!(next[..], [Token::Message { number: 3, .. }]), "{next:?} of {large}");
+}
+
+#[test]
+fn each_class_is_written_by_itself_and_datagrams_behind_the_usual_one() {
+    let (mut a, _) = pair();
+    for (len, mode, priority) in [
+        (1, SendMode::Reliable, Priority::Background),
+        (2, SendMode::Unreliable, Priority::Normal),
+        (3, SendMode::Ordered, Priority::Urgent),
+        (4, SendMode::Reliable, Priority::Urgent),
+    ] {
+        a.send_with(at(0), Bytes::from(vec![1; len]), (mode, priority), false).unwrap();
+    }
+    assert_eq!(Priority::ALL.map(|class| a.has_data(class)), [true; 3]);
+    let lens = |tokens: Vec<Token>| -> Vec<_> {
+        let len = |token: &Token| match token {
+            Token::Message { len, .. } => *len,
+            _ => 0,
+        };
+        tokens.iter().map(len).collect()
+    };
+    assert_eq!(lens(data_of(&mut a, (Priority::Background, true))), [1]);
+    assert_eq!(lens(data_of(&mut a, (Priority::Urgent, true))), [4]);
+    assert_eq!(lens(data_of(&mut a, (Priority::Normal, true))), [3, 0]);
+    assert_eq!(Priority::ALL.map(|class| a.has_data(class)), [false; 3]);
+}

@@ -122,7 +122,7 @@ impl Run {
                     number,
                     bytes,
                     is_ack_eliciting: eliciting,
-                    is_ect0: scene.recovery.can_set_ect(),
+                    is_ect0: scene.recovery.markable() > 0,
                     is_size_probe: probe,
                 };
                 let mut named =

@@ -383,6 +383,35 @@ fn streams_take_turns() {
 }
 
 #[test]
+fn data_go_with_their_class_and_what_was_lost_before_what_is_new() {
+    let write = |client: &mut Node, class| {
+        let (mut buffer, mut tokens) = ([0; 100], Vec::new());
+        let mut draft = Draft::new(&mut buffer, &mut tokens);
+        client.streams.write_data(class, &mut draft);
+        tokens
+    };
+    let (mut client, _) = pair(config(10_000));
+    assert_eq!(client.streams.open(Direction::Bidirectional), Ok(4));
+    client.streams.set_priority(4, Priority::Background).unwrap();
+    for stream in [0, 4] {
+        client.streams.write(stream, &bytes(stream, 0, 1_000)).unwrap();
+    }
+    let lost = write(&mut client, Priority::Background);
+    assert!(matches!(lost[..], [Token::Stream { stream: 4, offset: 0, .. }]), "{lost:?}");
+    client.streams.on_fate(Fate::Lost, lost[0]);
+    let other = write(&mut client, Priority::Normal);
+    assert!(matches!(other[..], [Token::Stream { stream: 0, offset: 0, .. }]), "{other:?}");
+    // What is listed moves with its stream.
+    client.streams.set_priority(4, Priority::Urgent).unwrap();
+    let has_data = Priority::ALL.map(|class| client.streams.has_data(class));
+    assert_eq!(has_data, [true, true, false]);
+    assert_eq!(write(&mut client, Priority::Background), []);
+    assert_eq!(write(&mut client, Priority::Urgent), lost);
+    let new = write(&mut client, Priority::Urgent);
+    assert!(matches!(new[..], [Token::Stream { stream: 4, offset: 90.., .. }]), "{new:?}");
+}
+
+#[test]
 fn packets_of_a_busy_stream_land_in_place() {
     let config = config(100_000);
     let sizes = Sizes { least: 1 << 10, most: 1 << 14 };

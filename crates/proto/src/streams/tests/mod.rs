@@ -13,6 +13,7 @@ use rudp_wire::frame::{Frame, FrameError, Frames};
 
 use super::*;
 use crate::packet::Draft;
+use crate::priority::Priority;
 use crate::token::{Fate, Token};
 
 /// A packet on its way.
