@@ -6,9 +6,11 @@ use rudp_wire::parameters::Parameters;
 
 /// The first windows of a session where memory is short; smaller ones of the settings stay.
 const LEAST: Windows = Windows { session: 4 << 10, messages: 4 << 10 };
-/// The first windows are at most this part of what is to spare: so all handshakes that may be
-/// unfinished find the memory that they were told of.
+/// The first windows of a server's sessions are at most this part of what is to spare: so all handshakes
+/// that may be unfinished find the memory that they were told of.
 const SHARES: u64 = 1_024;
+/// Likewise those of a client's sessions. These are promised when the program asks for a session.
+const OWN_SHARES: u64 = 16;
 
 /// How much a peer may send before anything is read, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,9 +83,18 @@ impl Memory {
         self.limit.saturating_sub(self.promised).saturating_sub(kept)
     }
 
-    /// The first windows of a session that begins now, `full` ones if there is much to spare.
+    /// The first windows of a session that a client may begin now, `full` ones if there is much to spare.
     pub(crate) fn windows(&self, full: Windows) -> Windows {
-        let (least, share) = (full.least(), self.free() / SHARES);
+        self.share_of(full, self.free() / SHARES)
+    }
+
+    /// The same of one that the program asks for.
+    pub(crate) fn own_windows(&self, full: Windows) -> Windows {
+        self.share_of(full, self.free() / OWN_SHARES)
+    }
+
+    fn share_of(&self, full: Windows, share: u64) -> Windows {
+        let least = full.least();
         let wanted = full.sum() - least.sum();
         if wanted <= share {
             return full;
@@ -152,6 +163,22 @@ mod tests {
             assert!(memory.has_room(told));
             memory.begin(told);
         }
+    }
+
+    #[test]
+    fn sessions_of_ones_own_begin_with_more_and_leave_the_rest_for_others() {
+        let mut memory = Memory::new(64 << 20, 4_096);
+        assert!(memory.windows(FULL).sum() < FULL.sum());
+        for _ in 0..4_096 {
+            let windows = memory.own_windows(FULL);
+            assert!(memory.has_room(windows));
+            memory.begin(windows);
+        }
+        let mut memory = Memory::new(64 << 20, 4_096);
+        assert_eq!(memory.own_windows(FULL), FULL);
+        memory.begin(FULL);
+        memory.end(FULL.sum());
+        assert_eq!(memory.own_windows(FULL), FULL);
     }
 
     #[test]

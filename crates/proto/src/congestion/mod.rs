@@ -83,6 +83,8 @@ pub struct AckSample {
     pub bytes_in_flight: u64,
     /// The newest round-trip time, if this acknowledgement gave one.
     pub latest_rtt: Option<Duration>,
+    /// How long of that the peer let the acknowledgement wait, as it says, and within its limit.
+    pub ack_delay: Duration,
     /// The smoothed round-trip time.
     pub smoothed_rtt: Duration,
     /// The least round-trip time seen.
@@ -93,6 +95,16 @@ pub struct AckSample {
     pub is_app_limited: bool,
     /// The number that the next packet will have: rounds end when it is acknowledged.
     pub next_number: u64,
+}
+
+impl AckSample {
+    /// How long the path took there and back: the newest round-trip time without the delay of the
+    /// acknowledgement, unless that would explain more than there is (RFC 9002, 5.3).
+    pub fn path_rtt(&self) -> Option<Duration> {
+        let rtt = self.latest_rtt?;
+        let adjusted = rtt.checked_sub(self.ack_delay).filter(|rtt| *rtt >= self.min_rtt);
+        Some(adjusted.unwrap_or(rtt))
+    }
 }
 
 /// What was delivered and lost, in bytes, up to an acknowledgement. Its newest packet is the one

@@ -22,6 +22,7 @@ pub(super) fn ack(millis: u64, bytes: u64, rtt: u64) -> AckSample {
         prior_in_flight: bytes,
         bytes_in_flight: 0,
         latest_rtt: Some(rtt),
+        ack_delay: Duration::ZERO,
         smoothed_rtt: rtt,
         min_rtt: rtt,
         delivery: Delivery::default(),

@@ -165,7 +165,7 @@ struct Counters {
 }
 
 impl Connection {
-    /// The session begins.
+    /// The session begins. Its windows were promised.
     pub(crate) fn new(
         now: Instant,
         cx: &mut Resources,
@@ -200,7 +200,6 @@ impl Connection {
         let most = u16::try_from(parameters.max_datagram_size).unwrap_or(u16::MAX);
         let mtu = Mtu::new(config.packet_size, most, path.address().remote.ip());
         let packet_size = mtu.size();
-        cx.memory.begin(windows);
         let mut connection = Self {
             is_client,
             profile,

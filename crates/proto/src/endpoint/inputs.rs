@@ -182,6 +182,7 @@ impl Endpoint {
         });
         let (own, theirs, service) = (begun.server_id, begun.client_id, begun.service.clone());
         let config = Arc::clone(&self.session);
+        self.cx.memory.begin(begun.windows);
         let origin = Origin::Begun(begun, *arrival);
         let mut connection = Connection::new(now, &mut self.cx, origin, config);
         if let Some(code) = objection {

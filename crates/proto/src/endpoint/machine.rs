@@ -192,7 +192,10 @@ impl Endpoint {
                 self.ids.remove(connection.local_id(), Some(connection.remote_id()), index);
                 self.cx.memory.end(connection.promised());
             }
-            Stage::Asking(attempt, _) => self.ids.remove(attempt.id(), None, index),
+            Stage::Asking(attempt, terms) => {
+                self.ids.remove(attempt.id(), None, index);
+                self.cx.memory.end(terms.windows.sum());
+            }
             Stage::Failed(_) => {}
         }
         // A stale place in the queue of those that are ready is skipped, or used by a successor.
@@ -202,8 +205,9 @@ impl Endpoint {
     /// A session that has not begun is of no interest any more.
     pub(super) fn give_up(&mut self, index: u32) {
         let Some(slot) = self.slots.get_mut(index as usize) else { return };
-        if let Stage::Asking(attempt, _) = &slot.stage {
+        if let Stage::Asking(attempt, terms) = &slot.stage {
             self.ids.remove(attempt.id(), None, index);
+            self.cx.memory.end(terms.windows.sum());
             let reason = String::new();
             slot.stage = Stage::failed(Ended::Local { code: Code::NO_ERROR, reason });
             self.event(index, EventKind::Ended);
@@ -219,8 +223,9 @@ impl Endpoint {
             Step::Done(opened) => self.open(now, index, *opened),
             Step::Failed(failure) => {
                 let Some(slot) = self.slots.get_mut(index as usize) else { return };
-                if let Stage::Asking(attempt, _) = &slot.stage {
+                if let Stage::Asking(attempt, terms) = &slot.stage {
                     self.ids.remove(attempt.id(), None, index);
+                    self.cx.memory.end(terms.windows.sum());
                 }
                 slot.stage = Stage::failed(Ended::Failed(failure));
                 self.event(index, EventKind::Ended);

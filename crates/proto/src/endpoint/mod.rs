@@ -233,7 +233,7 @@ impl Endpoint {
         let id = id.ok_or(ConnectError::TooManySessions)?;
         let own = target.config.map(|config| Arc::new(Shared::new(config)));
         let config = own.unwrap_or_else(|| Arc::clone(&self.session));
-        let windows = self.cx.memory.windows(config.windows());
+        let windows = self.cx.memory.own_windows(config.windows());
         let mut parameters = config.parameters(self.client_reset_token(id));
         windows.tell(&mut parameters);
         let ask = Ask {
@@ -251,6 +251,7 @@ impl Endpoint {
         // The parameters follow from settings that were checked: it is the name.
         let too_long = |_| ConnectError::ServiceTooLong { len: target.service.len() };
         let attempt = Attempt::new(now, &ask, &mut self.cx.handshake()).map_err(too_long)?;
+        self.cx.memory.begin(windows);
         let stage = Stage::Asking(Box::new(attempt), Terms { config, windows });
         let handle = self.insert(Slot::new(stage, target.service.into()));
         self.ids.insert(id, handle.index);

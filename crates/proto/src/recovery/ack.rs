@@ -111,6 +111,7 @@ impl Recovery {
                 prior_in_flight,
                 bytes_in_flight: self.bytes_in_flight(),
                 latest_rtt,
+                ack_delay: self.ack_delay(ack),
                 smoothed_rtt: self.rtt.smoothed,
                 min_rtt: self.rtt.min,
                 delivery,
@@ -186,10 +187,14 @@ impl Recovery {
             .filter(|newest| grew && newest.number == ack.highest)
             .filter(|newest| newest.number >= self.path_start)?;
         let sample = now - newest.sent_at;
-        let delay = Duration::from_micros(ack.delay).min(self.max_ack_delay);
-        self.rtt.on_sample(now, sample, delay);
+        self.rtt.on_sample(now, sample, self.ack_delay(ack));
         self.update_probe_timeout();
         Some(sample)
+    }
+
+    /// How long the peer let an ACK wait, as it says, and within its limit.
+    fn ack_delay(&self, ack: &Ack<'_>) -> Duration {
+        Duration::from_micros(ack.delay).min(self.max_ack_delay)
     }
 
     /// The counts of an ACK that raised the highest number. One that acknowledges no packet in

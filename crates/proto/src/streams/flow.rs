@@ -91,7 +91,7 @@ impl Window {
     }
 
     /// The limit to tell now. The window grows, up to `max`, to what is consumed in eight round
-    /// trips, and doubles if it is [short](Self::on_gap); `allow` is asked how much of the growth is
+    /// trips, and fourfold if it is [short](Self::on_gap); `allow` is asked how much of the growth is
     /// possible.
     pub(super) fn renew(
         &mut self,
@@ -101,7 +101,7 @@ impl Window {
         allow: impl FnOnce(u64) -> u64,
     ) -> u64 {
         let is_short = core::mem::take(&mut self.is_short);
-        let mut wanted = if is_short { self.size.saturating_mul(2) } else { self.size };
+        let mut wanted = self.size.saturating_mul(if is_short { START.into() } else { 1 });
         let (since, at) = self.epoch;
         let used = self.consumed.saturating_sub(since);
         if used >= self.size.div_ceil(PARTS) {
@@ -198,15 +198,15 @@ mod tests {
     }
 
     #[test]
-    fn a_window_doubles_while_much_of_it_lies_behind_a_gap() {
+    fn a_window_grows_fourfold_while_much_of_it_lies_behind_a_gap() {
         let mut window = Window::new(100);
         assert!(!window.on_gap(24));
         assert!(window.on_gap(25));
-        assert_eq!(window.renew(millis(1), RTT, 1_000, |growth| growth), 200);
-        assert!(!window.on_gap(74), "once for each quarter");
-        assert!(window.on_gap(75));
-        assert_eq!(window.renew(millis(2), RTT, 300, |growth| growth), 300, "the maximum");
-        assert_eq!(window.renew(millis(3), RTT, 1_000, |growth| growth), 300, "no gap since then");
+        assert_eq!(window.renew(millis(1), RTT, 1_000, |growth| growth), 400);
+        assert!(!window.on_gap(124), "once for each quarter");
+        assert!(window.on_gap(125));
+        assert_eq!(window.renew(millis(2), RTT, 600, |growth| growth), 600, "the maximum");
+        assert_eq!(window.renew(millis(3), RTT, 1_000, |growth| growth), 600, "no gap since then");
     }
 
     #[test]

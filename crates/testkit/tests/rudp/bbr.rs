@@ -89,7 +89,7 @@ fn flows_of_its_kind_share_fairly() {
         for _ in 0..4 {
             bulk.add(Congestion::Bbr);
         }
-        bulk.run_for(30 * S);
+        bulk.run_for(60 * S);
         let received = (0..4).map(|flow| bulk.received(flow) as f64);
         let (sum, squares) = received.fold((0.0, 0.0), |(a, b), x| (a + x, b + x * x));
         let jain = sum * sum / (4.0 * squares);

@@ -60,6 +60,7 @@ impl Feed {
             prior_in_flight: in_flight,
             bytes_in_flight: in_flight,
             latest_rtt: Some(rtt),
+            ack_delay: Duration::ZERO,
             smoothed_rtt: rtt,
             min_rtt: rtt,
             delivery: Delivery {

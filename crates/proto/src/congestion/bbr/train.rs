@@ -5,7 +5,7 @@
 //! The draft doubles what is in flight each round, whatever the acknowledgements say: on a path with
 //! a thousand packets in flight that takes seven round trips, and nearly all of the capacity is not
 //! used until then. Where a train shows that the path takes more, `Startup` quadruples instead, and
-//! from 32 packets on grows up to sixteenfold, but goes no further in this way than to what the
+//! from 20 packets on grows up to sixteenfold, but goes no further in this way than to what the
 //! train's rate would fill. So it overshoots less than by doubling. (SUSS, SIGCOMM 2024, quadruples
 //! as well, and guesses from the length of the round whether it may.)
 
@@ -24,7 +24,7 @@ const FULL_DIVISOR: u32 = 8;
 /// The window grows by so much for each byte acknowledged, where doubling adds one: fourfold, and
 /// where more packets were seen sixteenfold, as far as the rate allows.
 const GROWTH: u64 = 3;
-const MANY_PACKETS: u64 = 32;
+const MANY_PACKETS: u64 = 20;
 const MANY_GROWTH: u64 = 15;
 /// The train leaves in so much of a round trip, in percent of its rate over all of it: one that is
 /// small makes no queue worth the name, and may be fast.
@@ -63,7 +63,7 @@ impl Train {
         self.acked = self.acked.saturating_add(sample.bytes);
         self.has_many = self.acked >= MANY_PACKETS * max_datagram_size;
         let bytes = self.acked - self.first;
-        let Some(rtt) = sample.latest_rtt else { return };
+        let Some(rtt) = sample.path_rtt() else { return };
         if bytes < LEAST_PACKETS * max_datagram_size {
             return;
         }
@@ -123,11 +123,11 @@ mod tests {
         Instant::from_nanos(micros * 1_000)
     }
 
-    /// 20 packets that leave `spacing` microseconds apart, through a path that needs `each` for one,
-    /// from a window of 20 packets.
-    fn train(spacing: u64, each: u64) -> Train {
+    /// As many packets that leave `spacing` microseconds apart, through a path that needs `each` for
+    /// one, from a window of as many.
+    fn train_of(packets: u64, spacing: u64, each: u64) -> Train {
         let (mut train, mut free_at) = (Train::default(), 0);
-        for number in 0..20 {
+        for number in 0..packets {
             let sent = number * spacing;
             free_at = free_at.max(sent) + each;
             let sample = AckSample {
@@ -139,12 +139,16 @@ mod tests {
                 ..AckSample::default()
             };
             if number == 0 {
-                train.begin(&sample, 20 * SIZE);
+                train.begin(&sample, packets * SIZE);
             } else {
                 train.on_ack(&sample, SIZE);
             }
         }
         train
+    }
+
+    fn train(spacing: u64, each: u64) -> Train {
+        train_of(20, spacing, each)
     }
 
     fn window(train: &Train) -> u64 {
@@ -157,13 +161,31 @@ mod tests {
 
     #[test]
     fn the_path_is_known_where_packets_leave_faster() {
-        // All at once, through a path that takes 50 in a round trip, and 1,000.
-        assert_eq!(window(&train(0, 500)), 80, "no more than four times as many");
-        assert_eq!(window(&train(200, 600)), 80);
+        // All at once, through a path that takes 200 in a round trip, and 1,000.
+        assert_eq!(window(&train_of(19, 0, 500)), 76, "no more than four times as many");
+        assert_eq!(window(&train(0, 500)), 200, "as many as the path takes");
+        assert_eq!(window(&train(0, 100)), 320, "no more than sixteen times as many");
+        assert_eq!(window(&train(200, 600)), 166);
         assert!(
             gain(&train(0, 100)).is_some() && gain(&train(0, 1_000)).is_none(),
             "the queue is seen"
         );
+    }
+
+    #[test]
+    fn an_acknowledgement_that_waited_is_no_queue() {
+        for (ack_delay, is_known) in [(25_000, true), (0, false)] {
+            let mut train = train(0, 100);
+            let sample = AckSample {
+                bytes: SIZE,
+                latest_rtt: Some(Duration::from_micros(RTT + 2_100 + 25_000)),
+                ack_delay: Duration::from_micros(ack_delay),
+                min_rtt: Duration::from_micros(RTT + 100),
+                ..AckSample::default()
+            };
+            train.on_ack(&sample, SIZE);
+            assert_eq!(gain(&train).is_some(), is_known);
+        }
     }
 
     #[test]

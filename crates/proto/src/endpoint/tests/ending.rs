@@ -48,7 +48,9 @@ fn every_session_that_ends_has_one_outcome() {
     for (number, end) in ends.iter().enumerate() {
         for is_open in [false, true] {
             let config = EndpointConfig::default();
+            let free = endpoint(CLIENT, &config).cx.memory.free();
             let mut pair = if is_open { pair() } else { Pair::new(&config, &config) };
+            assert!(pair.ends[CLIENT].cx.memory.free() < free, "promised");
             if pair.handles[SERVER].is_none() && (2..4).contains(&number) {
                 continue;
             }
@@ -67,6 +69,10 @@ fn every_session_that_ends_has_one_outcome() {
                 let cause = pair.session(CLIENT).ended().cloned();
                 assert_eq!(outcome, Outcome::Unknown { streams: Vec::new(), cause });
             }
+            assert!(pair.ends[CLIENT].cx.memory.free() < free || !is_open, "{what:?}");
+            pair.session(CLIENT).release();
+            pair.run_for(Duration::from_mins(20));
+            assert_eq!(pair.ends[CLIENT].cx.memory.free(), free, "it is for others, {what:?}");
         }
     }
 }
