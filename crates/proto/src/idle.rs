@@ -5,6 +5,10 @@ use core::time::Duration;
 
 use rudp_base::Instant;
 
+/// Keep-alives come earlier by up to this part of their interval: so those of many sessions fall
+/// together, and wake the machine once.
+const SLACK: u64 = 32;
+
 /// The least idle timeout in probe timeouts (docs/PROTOCOL.md, 8.6).
 const MIN_PROBES: u32 = 3;
 
@@ -62,7 +66,9 @@ impl Idle {
         timeout: Option<Duration>,
     ) -> Option<Instant> {
         let interval = interval?.min(timeout.map_or(Duration::MAX, |timeout| timeout / 3));
-        Some(self.active_at + interval)
+        let due = (self.active_at + interval).as_nanos();
+        let slack = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX) / SLACK;
+        Some(Instant::from_nanos(due - due % slack.max(1)))
     }
 }
 
@@ -120,5 +126,14 @@ mod tests {
         assert_eq!(idle.keep_alive(Some(S * 20), Some(S * 30)), Some(at(20)));
         idle.on_sent(at(20));
         assert_eq!(idle.keep_alive(Some(S * 20), Some(S * 30)), Some(at(30)), "always later");
+    }
+
+    #[test]
+    fn keep_alives_of_many_sessions_fall_together() {
+        let due = |ms: u64| {
+            let idle = Idle::new(Instant::ZERO + Duration::from_millis(ms));
+            idle.keep_alive(Some(S * 32), None).unwrap()
+        };
+        assert_eq!([due(0), due(1), due(999), due(1_000)], [at(32), at(32), at(32), at(33)]);
     }
 }

@@ -229,6 +229,8 @@ impl Connection {
             let needs_ping = self.wants_ping || permit == Permit::Probe;
             if needs_ping && !draft.is_ack_eliciting() {
                 draft.push(&Frame::Ping);
+                // The peer has nothing else to wait for, and need not wake up again for the answer.
+                draft.push(&Frame::ImmediateAck);
             }
         }
         if draft.is_empty() {
