@@ -40,6 +40,23 @@ impl Windows {
         }
     }
 
+    /// The same, or as much of them as is within `share`, but for the least.
+    fn within(self, share: u64) -> Self {
+        let least = self.least();
+        let wanted = self.sum() - least.sum();
+        if wanted <= share {
+            return self;
+        }
+        let part = |full: u64, least: u64| {
+            let more = u128::from(full - least) * u128::from(share) / u128::from(wanted);
+            least + u64::try_from(more).unwrap_or(0)
+        };
+        Self {
+            session: part(self.session, least.session),
+            messages: part(self.messages, least.messages),
+        }
+    }
+
     /// The largest message that is taken: the window has room for it (docs/PROTOCOL.md, 7.5.1).
     pub(crate) fn max_message_size(self, most: u32) -> u32 {
         u32::try_from(self.messages.saturating_sub(COST)).map_or(most, |room| room.min(most))
@@ -85,28 +102,12 @@ impl Memory {
 
     /// The first windows of a session that a client may begin now, `full` ones if there is much to spare.
     pub(crate) fn windows(&self, full: Windows) -> Windows {
-        self.share_of(full, self.free() / SHARES)
+        full.within(self.free() / SHARES)
     }
 
     /// The same of one that the program asks for.
     pub(crate) fn own_windows(&self, full: Windows) -> Windows {
-        self.share_of(full, self.free() / OWN_SHARES)
-    }
-
-    fn share_of(&self, full: Windows, share: u64) -> Windows {
-        let least = full.least();
-        let wanted = full.sum() - least.sum();
-        if wanted <= share {
-            return full;
-        }
-        let part = |full: u64, least: u64| {
-            let more = u128::from(full - least) * u128::from(share) / u128::from(wanted);
-            least + u64::try_from(more).unwrap_or(0)
-        };
-        Windows {
-            session: part(full.session, least.session),
-            messages: part(full.messages, least.messages),
-        }
+        full.within(self.free() / OWN_SHARES)
     }
 
     /// Whether there is memory for another session with these windows.
