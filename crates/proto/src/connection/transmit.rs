@@ -52,7 +52,6 @@ impl Connection {
         cx: &mut Resources,
         buffer: &mut [u8],
     ) -> Option<Transmit> {
-        cx.is_drained = false;
         if self.is_forgotten {
             return None;
         }

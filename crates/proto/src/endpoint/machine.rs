@@ -53,6 +53,7 @@ impl Machine for Endpoint {
         }
         while let Some(index) = self.ready.pop_front() {
             let Some(slot) = self.slots.get_mut(index as usize) else { continue };
+            self.cx.is_drained = false;
             let transmit = match &mut slot.stage {
                 Stage::Asking(attempt, _) => attempt
                     .poll_transmit(now, buffer)
