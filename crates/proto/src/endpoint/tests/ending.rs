@@ -8,8 +8,9 @@ use rudp_wire::code::Code;
 use rudp_wire::frame::{Direction, MESSAGES};
 
 use super::{CLIENT, DELAY, Pair, SERVER, endpoint};
-use crate::config::EndpointConfig;
+use crate::config::{Config, EndpointConfig};
 use crate::connection::{Fail, MessageFate, Read, ReceiptState, SendMode};
+use crate::endpoint::slot::Stage;
 use crate::event::{Ended, EventKind, Outcome};
 
 fn pair() -> Pair {
@@ -225,4 +226,40 @@ fn what_comes_behind_a_close_is_refused() {
     assert_eq!(pair.session(CLIENT).open(Direction::Bidirectional), Err(Fail::Finished));
     assert_eq!(pair.session(SERVER).read(0, &mut [0; 200]), Ok(Read::Bytes(100)));
     assert_eq!(pair.session(SERVER).read(0, &mut [0; 200]), Err(Fail::Blocked));
+}
+
+// spec: 8.6
+#[test]
+fn a_keep_alive_is_answered_at_once() {
+    let mut config = EndpointConfig::default();
+    config.session.keep_alive = None;
+    let server = config.clone();
+    config.session.keep_alive = Some(Duration::from_secs(5));
+    let mut pair = Pair::open(&config, &server);
+    pair.run_for(Duration::from_secs(2));
+    let limit = pair.now + Duration::from_secs(5);
+    pair.sent = [Vec::new(), Vec::new()];
+    while pair.sent[CLIENT].is_empty() {
+        assert!(pair.step(limit), "it comes");
+        pair.drain();
+    }
+    let asked = pair.now;
+    while pair.sent[SERVER].is_empty() {
+        assert!(pair.step(limit), "it is answered");
+        pair.drain();
+    }
+    assert_eq!(pair.now, asked + DELAY, "not when an acknowledgement is due");
+}
+
+#[test]
+fn sessions_that_are_asked_for_begin_with_the_windows_of_the_settings() {
+    let session = Config { session_window: 2 << 20, ..Config::default() };
+    let config = EndpointConfig { session, ..EndpointConfig::default() };
+    let pair = Pair::new(&config, &config);
+    let full = config.session.windows();
+    let index = pair.handles[CLIENT].unwrap().index as usize;
+    let Stage::Asking(_, terms) = &pair.ends[CLIENT].slots[index].stage else { panic!("begun") };
+    assert_eq!(terms.windows, full);
+    // A server has to have as much for many who ask at the same time.
+    assert!(pair.ends[SERVER].cx.memory.windows(full).sum() < full.sum());
 }
