@@ -23,6 +23,9 @@ const SERVICE: &str = "bench";
 const CHUNK: usize = 1 << 18;
 
 pub(crate) fn run(command: &BenchCommand) -> Result<(), Failure> {
+    // Before anybody is told that it is ready.
+    let (BenchCommand::Server { load, .. } | BenchCommand::Client { load, .. }) = command;
+    load.duration().and(load.hold())?;
     match command {
         BenchCommand::Server { mode, listen, shards, load, settings } => {
             let builder = settings.server(usual(*mode), listen)?.services([SERVICE]).bind(listen);
