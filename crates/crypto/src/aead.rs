@@ -1,5 +1,5 @@
-//! [`AeadKey`]: seals and opens packets (docs/PROTOCOL.md, 6.4), from one buffer into another.
-//! Numbers, phases and how long a key is good are kept elsewhere.
+//! Keys that seal and open packets (docs/PROTOCOL.md, 6.4), from one buffer into another; those of
+//! AES-GCM and ChaCha20-Poly1305 are here. Numbers, phases and how long a key is good are kept elsewhere.
 
 use core::fmt;
 
@@ -9,28 +9,32 @@ use aws_lc_rs::aead::{
 use rudp_proto::crypto::{PacketKey, Rejected, Secret};
 use rudp_wire::packet::{DataHeader, Suite};
 
+use crate::aegis::AegisKey;
 use crate::schedule;
 
 /// Length of the tag in bytes, with all suites (docs/PROTOCOL.md, 2.8).
 const TAG: usize = 16;
 
+/// The key of the direction and phase that `secret` belongs to (docs/PROTOCOL.md, 6.3).
+pub(crate) fn packet_key(suite: Suite, secret: &Secret) -> Box<dyn PacketKey> {
+    let key = match suite {
+        Suite::Aegis128L => return Box::new(AegisKey::new(secret)),
+        Suite::Aes128Gcm => AeadKey::new::<16>(&AES_128_GCM, secret),
+        Suite::Aes256Gcm => AeadKey::new::<32>(&AES_256_GCM, secret),
+        Suite::ChaCha20Poly1305 => AeadKey::new::<32>(&CHACHA20_POLY1305, secret),
+    };
+    Box::new(key)
+}
+
 /// The key of one direction and phase.
-pub(crate) struct AeadKey {
+struct AeadKey {
     key: LessSafeKey,
     iv: [u8; 12],
 }
 
 impl AeadKey {
-    /// The key of the phase that `secret` belongs to (docs/PROTOCOL.md, 6.3).
-    pub(crate) fn new(suite: Suite, secret: &Secret) -> Self {
-        let iv = schedule::iv(secret);
-        match suite {
-            Suite::Aes128Gcm => Self::raw(&AES_128_GCM, &*schedule::key::<16>(secret), iv),
-            Suite::Aes256Gcm => Self::raw(&AES_256_GCM, &*schedule::key::<32>(secret), iv),
-            Suite::ChaCha20Poly1305 => {
-                Self::raw(&CHACHA20_POLY1305, &*schedule::key::<32>(secret), iv)
-            }
-        }
+    fn new<const LEN: usize>(algorithm: &'static Algorithm, secret: &Secret) -> Self {
+        Self::raw(algorithm, &*schedule::key::<LEN>(secret), schedule::iv(secret))
     }
 
     fn raw(algorithm: &'static Algorithm, key: &[u8], iv: [u8; 12]) -> Self {
@@ -82,11 +86,7 @@ impl fmt::Debug for AeadKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn hex(text: &str) -> Vec<u8> {
-        let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
-        (0..text.len()).step_by(2).map(byte).collect()
-    }
+    use crate::hex;
 
     // spec: 6.4
     #[test]

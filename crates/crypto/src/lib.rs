@@ -2,7 +2,7 @@
 //! [`rudp_proto::crypto`]. The libraries that do the work are named here and nowhere else.
 //!
 //! The rules are `docs/PROTOCOL.md`, 5 and 6, whose clauses the code cites. The steps of Noise are
-//! `snow`'s; all primitives, those of Noise as well, are AWS-LC's. Nothing here asks the system for
+//! `snow`'s; all primitives, those of Noise as well, are AWS-LC's, but for AEGIS, which is libaegis'. Nothing here asks the system for
 //! randomness: what is drawn comes from the [`SecretRng`](rudp_base::SecretRng) that is given.
 //!
 //! | module | what lives there |
@@ -12,7 +12,7 @@
 //! | `handshake` | the states behind the three messages |
 //! | `resolver`, `x25519` | the primitives that Noise is made of |
 //! | `schedule` | from the end of a handshake to the keys of packets |
-//! | `aead` | sealing and opening packets |
+//! | `aead`, `aegis` | sealing and opening packets |
 //! | `token` | HMAC for cookies and reset tokens |
 //! | `suites` | which AEADs to offer and to choose |
 //! | `plain` | [`PlainCrypto`]: the plain profile |
@@ -45,6 +45,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable))]
 
 mod aead;
+mod aegis;
 mod handshake;
 mod identity;
 mod noise;
@@ -58,3 +59,10 @@ mod x25519;
 pub use identity::{PresharedSecret, StaticKey};
 pub use noise::NoiseCrypto;
 pub use plain::PlainCrypto;
+
+/// The bytes of test vectors.
+#[cfg(test)]
+fn hex(text: &str) -> Vec<u8> {
+    let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+    (0..text.len()).step_by(2).map(byte).collect()
+}

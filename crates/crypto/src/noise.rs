@@ -10,7 +10,7 @@ use rudp_proto::crypto::{
 };
 use rudp_wire::packet::{Pattern, Profile, Suite, Suites};
 
-use crate::aead::AeadKey;
+use crate::aead;
 use crate::handshake::{NoiseInitiator, NoiseResponder, Recipe};
 use crate::identity::{PresharedSecret, StaticKey};
 use crate::resolver::Keys;
@@ -121,7 +121,7 @@ impl Crypto for NoiseCrypto {
     /// # Panics
     /// `suite` is `None`: that is the plain profile.
     fn packet_key(&self, suite: Option<Suite>, secret: &Secret) -> Box<dyn PacketKey> {
-        Box::new(AeadKey::new(suite.expect("a sealed session has a suite"), secret))
+        aead::packet_key(suite.expect("a sealed session has a suite"), secret)
     }
 
     fn next_secret(&self, secret: &Secret) -> Secret {

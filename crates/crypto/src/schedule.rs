@@ -38,8 +38,8 @@ pub(crate) fn key<const LEN: usize>(secret: &Secret) -> Zeroizing<[u8; LEN]> {
     Zeroizing::new(expand(&prk(secret), &[b"rudp 1 key"]))
 }
 
-/// What the nonces of a phase begin as (docs/PROTOCOL.md, 6.3).
-pub(crate) fn iv(secret: &Secret) -> [u8; 12] {
+/// What the nonces of a phase begin as, as long as the suite's are (docs/PROTOCOL.md, 6.3).
+pub(crate) fn iv<const LEN: usize>(secret: &Secret) -> [u8; LEN] {
     expand(&prk(secret), &[b"rudp 1 iv"])
 }
 

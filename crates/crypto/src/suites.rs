@@ -8,14 +8,16 @@ use rudp_wire::packet::{Suite, Suites};
 pub(crate) struct Preference(Vec<Suite>);
 
 impl Preference {
-    /// What suits this machine. Where it has no instructions for AES, AES is not offered at all:
-    /// in software it is slow.
+    /// What suits this machine. Where it has no instructions for AES, what is made of AES is not
+    /// offered at all: in software it is slow, and its tables tell secrets to caches.
     ///
     /// What the CPU can do is the one thing here that is not an argument. It is no input that comes
     /// and goes but a property of the program, as its word size is, and two runs on one machine agree.
     pub(crate) fn of_machine() -> Self {
-        if has_aes() { Self(vec![Suite::Aes128Gcm, Suite::Aes256Gcm]) } else { Self(vec![]) }
-            .with_mandatory()
+        let aegis = has_aes_and_vectors().then_some(Suite::Aegis128L);
+        let gcm =
+            [Suite::Aes128Gcm, Suite::Aes256Gcm].into_iter().filter(|_| has_aes_and_product());
+        Self(aegis.into_iter().chain(gcm).collect()).with_mandatory()
     }
 
     /// These suites in this order.
@@ -41,12 +43,29 @@ impl Preference {
 }
 
 /// Whether the CPU has instructions for AES and for the multiplication in GCM.
-fn has_aes() -> bool {
+fn has_aes_and_product() -> bool {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     let has = std::is_x86_feature_detected!("aes") && std::is_x86_feature_detected!("pclmulqdq");
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+    let has = has_aes();
+    has
+}
+
+/// Whether the CPU has what libaegis' implementation in hardware asks for.
+fn has_aes_and_vectors() -> bool {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    let has = std::is_x86_feature_detected!("aes") && std::is_x86_feature_detected!("avx");
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+    let has = has_aes();
+    has
+}
+
+/// Whether the CPU has instructions for AES, where they imply the rest.
+#[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+fn has_aes() -> bool {
     #[cfg(target_arch = "aarch64")]
     let has = std::arch::is_aarch64_feature_detected!("aes");
-    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
+    #[cfg(not(target_arch = "aarch64"))]
     let has = false;
     has
 }
@@ -58,16 +77,17 @@ mod tests {
     // spec: 5.2.2
     #[test]
     fn the_best_of_those_offered_is_chosen() {
-        use Suite::{Aes128Gcm, Aes256Gcm, ChaCha20Poly1305};
-        let aes = Preference::new(&[Aes128Gcm, Aes256Gcm]);
+        use Suite::{Aegis128L, Aes128Gcm, Aes256Gcm, ChaCha20Poly1305};
+        let aes = Preference::new(&[Aegis128L, Aes128Gcm, Aes256Gcm]);
         assert_eq!(aes.offer(), Suites::of(&Suite::ALL));
         for (offered, chosen) in [
-            (Suites::of(&Suite::ALL), Some(Aes128Gcm)),
+            (Suites::of(&Suite::ALL), Some(Aegis128L)),
+            (Suites::of(&[Aes256Gcm, Aes128Gcm]), Some(Aes128Gcm)),
             (Suites::of(&[ChaCha20Poly1305, Aes256Gcm]), Some(Aes256Gcm)),
             (Suites::of(&[ChaCha20Poly1305]), Some(ChaCha20Poly1305)),
             // Bits that mean nothing yet.
-            (Suites(0b1111_1010), Some(ChaCha20Poly1305)),
-            (Suites(0b1111_1000), None),
+            (Suites(0b1111_0010), Some(ChaCha20Poly1305)),
+            (Suites(0b1111_0000), None),
         ] {
             assert_eq!(aes.choose(offered), chosen, "{offered}");
         }

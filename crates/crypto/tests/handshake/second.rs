@@ -1,6 +1,7 @@
 //! A second implementation of docs/PROTOCOL.md, 5 and 6: written from the document and the Noise
 //! specification (revision 34), as short as it can be, on primitives alone. It panics where it likes.
 
+use aegis::aegis128l::Aegis128L;
 use aws_lc_rs::aead::{
     AES_128_GCM, AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey,
 };
@@ -253,33 +254,45 @@ pub(crate) fn expand(prk: &Bytes32, info: &[u8]) -> Bytes32 {
 
 /// The keys of a phase (docs/PROTOCOL.md, 6.3).
 pub(crate) struct Phase {
+    suite: Suite,
     pub(crate) key: Vec<u8>,
-    pub(crate) iv: [u8; 12],
+    pub(crate) iv: Vec<u8>,
     pub(crate) next: Bytes32,
-    cipher: LessSafeKey,
 }
 
 impl Phase {
     pub(crate) fn new(suite: Suite, secret: &Bytes32) -> Self {
-        let (algorithm, len) = match suite {
-            Suite::Aes128Gcm => (&AES_128_GCM, 16),
-            Suite::Aes256Gcm => (&AES_256_GCM, 32),
-            Suite::ChaCha20Poly1305 => (&CHACHA20_POLY1305, 32),
+        let (key, iv) = match suite {
+            Suite::Aes128Gcm => (16, 12),
+            Suite::ChaCha20Poly1305 | Suite::Aes256Gcm => (32, 12),
+            Suite::Aegis128L => (16, 16),
         };
-        let key = expand(secret, b"rudp 1 key")[..len].to_vec();
-        let iv = *expand(secret, b"rudp 1 iv").first_chunk().unwrap();
+        let key = expand(secret, b"rudp 1 key")[..key].to_vec();
+        let iv = expand(secret, b"rudp 1 iv")[..iv].to_vec();
         let next = expand(secret, b"rudp 1 next");
-        let cipher = cipher(algorithm, &key);
-        Self { key, iv, next, cipher }
+        Self { suite, key, iv, next }
     }
 
-    pub(crate) fn nonce(&self, number: u64) -> [u8; 12] {
+    pub(crate) fn nonce(&self, number: u64) -> Vec<u8> {
         let path_and_number = [&[0; 4][..], &number.to_be_bytes()].concat();
-        core::array::from_fn(|at| self.iv[at] ^ path_and_number[at])
+        let zeros = vec![0; self.iv.len() - path_and_number.len()];
+        let right = [zeros, path_and_number].concat();
+        self.iv.iter().zip(right).map(|(left, right)| left ^ right).collect()
     }
 
     /// Frames sealed, and the tag (docs/PROTOCOL.md, 6.4).
     pub(crate) fn seal(&self, number: u64, header: &[u8; 16], frames: &[u8]) -> Vec<u8> {
-        seal(&self.cipher, self.nonce(number), header, frames)
+        let nonce = self.nonce(number);
+        let algorithm = match self.suite {
+            Suite::Aes128Gcm => &AES_128_GCM,
+            Suite::Aes256Gcm => &AES_256_GCM,
+            Suite::ChaCha20Poly1305 => &CHACHA20_POLY1305,
+            Suite::Aegis128L => {
+                let (key, nonce) = (self.key[..].try_into().unwrap(), nonce.try_into().unwrap());
+                let (body, tag) = Aegis128L::<16>::new(key, &nonce).encrypt(frames, header);
+                return [&body[..], &tag].concat();
+            }
+        };
+        seal(&cipher(algorithm, &self.key), nonce.try_into().unwrap(), header, frames)
     }
 }

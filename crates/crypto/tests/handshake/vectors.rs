@@ -333,9 +333,9 @@ fn the_document_has_these_vectors() {
         "Bytes are hexadecimal, 32 in a line. Numbers in brackets are clauses of PROTOCOL.md.",
     );
     page.text(
-        "Suites are 0 AES-128-GCM, 1 ChaCha20-Poly1305, 2 AES-256-GCM. The session is one of",
+        "Suites are 0 AES-128-GCM, 1 ChaCha20-Poly1305, 2 AES-256-GCM, 3 AEGIS-128L. The session is",
     );
-    page.text("pattern NX, with all suites offered and suite 0 chosen.\n");
+    page.text("one of pattern NX, with all suites offered and suite 0 chosen.\n");
     let session = session(&mut page);
     page.text("\n## Packets of the handshake\n");
     handshake_packets(&mut page, &session.script, &session.messages);
@@ -345,7 +345,7 @@ fn the_document_has_these_vectors() {
     assert_eq!(packets.len(), 10);
     data_packets(&mut page, &session.server, SUITE, &packets);
     page.text("\n## The first one with the other suites");
-    for suite in [Suite::ChaCha20Poly1305, Suite::Aes256Gcm] {
+    for suite in Suite::ALL.into_iter().filter(|suite| *suite != SUITE) {
         data_packets(&mut page, &session.server, suite, &packets[..1]);
     }
     plain(&mut page);

@@ -71,11 +71,14 @@ pub enum Suite {
     ChaCha20Poly1305 = 1,
     /// AES-256-GCM.
     Aes256Gcm = 2,
+    /// AEGIS-128L with a tag of 128 bits (RFC 10032).
+    Aegis128L = 3,
 }
 
 impl Suite {
     /// All of them, by number.
-    pub const ALL: [Self; 3] = [Self::Aes128Gcm, Self::ChaCha20Poly1305, Self::Aes256Gcm];
+    pub const ALL: [Self; 4] =
+        [Self::Aes128Gcm, Self::ChaCha20Poly1305, Self::Aes256Gcm, Self::Aegis128L];
 
     /// The suite with a number.
     pub fn from_number(number: u8) -> Option<Self> {
@@ -106,7 +109,7 @@ impl Suites {
 
 impl fmt::Display for Suites {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#05b}", self.0)
+        write!(f, "{:#06b}", self.0)
     }
 }
 
