@@ -55,6 +55,11 @@ impl AeadKey {
 }
 
 impl PacketKey for AeadKey {
+    /// AWS-LC keeps key schedules and tables.
+    fn is_small(&self) -> bool {
+        false
+    }
+
     fn seal(&self, number: u64, header: &[u8; DataHeader::LEN], frames: &[u8], sealed: &mut [u8]) {
         let (nonce, header) = (self.nonce(number), Aad::from(header));
         let (body, tag) = sealed.split_at_mut(frames.len());

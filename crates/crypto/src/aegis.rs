@@ -39,6 +39,10 @@ impl AegisKey {
 }
 
 impl PacketKey for AegisKey {
+    fn is_small(&self) -> bool {
+        true
+    }
+
     fn seal(&self, number: u64, header: &[u8; DataHeader::LEN], frames: &[u8], sealed: &mut [u8]) {
         let (body, tag) = sealed.split_at_mut(frames.len());
         let cipher = self.cipher(number);

@@ -142,6 +142,10 @@ impl Awaiting for PlainAwaiting {
 struct Sum;
 
 impl PacketKey for Sum {
+    fn is_small(&self) -> bool {
+        true
+    }
+
     fn seal(&self, _: u64, header: &[u8; DataHeader::LEN], frames: &[u8], sealed: &mut [u8]) {
         let (body, sum) =
             sealed.split_last_chunk_mut::<{ checksum::LEN }>().expect("there is room for the sum");

@@ -156,6 +156,9 @@ pub struct Confirmed {
 /// Seals and opens packets of one direction and phase, out of place: from where the data lie to
 /// where they have to be.
 pub trait PacketKey: Send + fmt::Debug {
+    /// Whether it is no larger than the secret it is made of, so that an idle session keeps it.
+    fn is_small(&self) -> bool;
+
     /// Seals `frames` into `sealed`, which is longer by the trailer of the profile
     /// ([`Profile::data_trailer`]).
     fn seal(&self, number: u64, header: &[u8; DataHeader::LEN], frames: &[u8], sealed: &mut [u8]);

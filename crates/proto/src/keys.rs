@@ -286,10 +286,10 @@ impl Keys {
         self.sending.phase
     }
 
-    /// Drops all ciphers that can be made again: an idle session keeps its secrets only.
+    /// Drops ciphers that are larger than the secrets that they can be made of again.
     pub(crate) fn shrink(&mut self) {
-        self.sending.current.key = None;
-        self.receiving.current.key = None;
+        self.sending.current.key.take_if(|key| !key.is_small());
+        self.receiving.current.key.take_if(|key| !key.is_small());
         self.receiving.next = None;
     }
 }

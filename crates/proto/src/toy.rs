@@ -334,6 +334,10 @@ impl Cipher {
 }
 
 impl PacketKey for Cipher {
+    fn is_small(&self) -> bool {
+        false
+    }
+
     fn seal(&self, number: u64, header: &[u8; DataHeader::LEN], frames: &[u8], sealed: &mut [u8]) {
         assert_eq!(sealed.len(), frames.len() + TAG);
         let (body, tag) = sealed.split_at_mut(frames.len());
@@ -363,6 +367,10 @@ impl PacketKey for Cipher {
 struct Sum;
 
 impl PacketKey for Sum {
+    fn is_small(&self) -> bool {
+        true
+    }
+
     fn seal(&self, _: u64, header: &[u8; DataHeader::LEN], frames: &[u8], sealed: &mut [u8]) {
         let (body, sum) = sealed.split_at_mut(frames.len());
         body.copy_from_slice(frames);

@@ -11,16 +11,13 @@ use crate::event::Ended;
 use crate::handshake::Failure;
 use crate::recovery::TimeoutOutcome;
 
-/// For so many probe timeouts nothing has to happen before memory that is kept for speed is given
-/// back.
-const REST: u32 = 4;
-
 impl Connection {
     /// When [`on_timeout`](Self::on_timeout) is to be called.
     pub(crate) fn timeout(&mut self, now: Instant) -> Option<Instant> {
         if self.is_forgotten {
             return None;
         }
+        self.doze_off();
         if self.closing.is_over() {
             let deadlines = [self.closing.next(), self.closing.forget_at()];
             return deadlines.into_iter().flatten().chain(self.awaits()).min();
@@ -111,8 +108,7 @@ impl Connection {
             return self.lose(now, Ended::Silent);
         }
         if is_due(self.rest_at()) {
-            self.quiet_since = None;
-            self.rest();
+            self.go_to_rest();
         }
         self.keys.on_timeout(now);
         let pto = self.recovery.probe_timeout();
@@ -160,29 +156,6 @@ impl Connection {
             }
             TimeoutOutcome::GiveUp => self.lose(now, Ended::Silent),
         }
-    }
-
-    /// Nothing has happened for a while: memory that is kept for speed is given back.
-    fn rest(&mut self) {
-        if self.recovery.bytes_in_flight() == 0 {
-            self.keys.shrink();
-            self.streams.release_memory();
-            self.recovery.release_memory();
-            self.redundancy.release_memory();
-            self.acks.release_memory();
-            self.events.shrink_to_fit();
-        }
-    }
-
-    /// When memory that is kept for speed is given back, if nothing happens.
-    fn rest_at(&self) -> Option<Instant> {
-        let since = self.quiet_since?;
-        Some(since + self.recovery.probe_timeout().saturating_mul(REST))
-    }
-
-    /// Something happened: rest is put off.
-    pub(super) fn stir(&mut self, now: Instant) {
-        self.quiet_since = Some(now);
     }
 
     /// No packet can be sealed any more (docs/PROTOCOL.md, 2.9 and 6.5).

@@ -9,6 +9,7 @@ mod lull;
 mod numbers;
 mod program;
 mod receive;
+mod rest;
 mod run;
 mod shared;
 mod sizes;
@@ -31,6 +32,7 @@ use self::numbers::Numbers;
 pub use self::program::{
     Fail, Message, MessageFate, Read, ReceiptState, ReceivedMode, SendMode, Stats,
 };
+use self::rest::Rest;
 pub(crate) use self::shared::Shared;
 pub(crate) use self::transmit::{MAX_BATCH, MAX_SEGMENTS};
 use crate::acks::Acks;
@@ -127,8 +129,7 @@ pub(crate) struct Connection {
     idle: Idle,
     lull: Lull,
     idle_timeout: Option<Duration>,
-    /// Since when nothing has happened, until memory that is kept for speed was given back.
-    quiet_since: Option<Instant>,
+    rest: Rest,
     path: Path,
     /// The first number that was sent to the address of now.
     moved_before: u64,
@@ -222,7 +223,7 @@ impl Connection {
             idle: Idle::new(now),
             lull: Lull::default(),
             idle_timeout: new_idle_timeout(&config, &parameters),
-            quiet_since: None,
+            rest: Rest::default(),
             path,
             moved_before: 0,
             streams: new_streams(is_client, &config, windows, &parameters),

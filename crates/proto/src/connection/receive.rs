@@ -47,6 +47,8 @@ struct Received<'a> {
 struct Seen {
     is_ack_eliciting: bool,
     is_immediate: bool,
+    /// There was more in it than that the peer is alive.
+    is_news: bool,
     is_close: bool,
 }
 
@@ -86,7 +88,7 @@ impl Connection {
             self.before_frames(now, cx, &received);
             match landed {
                 Landed::Committed => {
-                    let seen = Seen { is_ack_eliciting: true, ..Seen::default() };
+                    let seen = Seen { is_ack_eliciting: true, is_news: true, ..Seen::default() };
                     self.after_frames(now, &received, seen);
                 }
                 Landed::Mispredicted => {
@@ -145,7 +147,6 @@ impl Connection {
             self.update_packet_room();
         }
         self.idle.on_packet(now);
-        self.stir(now);
         let from = Address { remote: arrival.remote, local: arrival.local };
         let is_highest = self.acks.is_highest(number);
         let arrival = path::Arrival { from, bytes: arrival.len as u64, is_highest };
@@ -160,6 +161,7 @@ impl Connection {
     /// The frames of a packet have acted.
     fn after_frames(&mut self, now: Instant, received: &Received<'_>, seen: Seen) {
         let &Received { ecn, number, .. } = received;
+        self.rest.on_packet(now, seen.is_news);
         self.acks.on_packet(now, number, ecn, seen.is_ack_eliciting);
         if seen.is_ack_eliciting {
             self.lull.on_packet(now, self.recovery.rtt().smoothed);
@@ -226,6 +228,7 @@ impl Connection {
         for frame in Frames::new(frames) {
             let frame = frame.map_err(|error| Violation::of(error.code()))?;
             seen.is_ack_eliciting |= frame.is_ack_eliciting();
+            seen.is_news |= !matches!(frame, Frame::Ack(_) | Frame::Ping | Frame::ImmediateAck);
             match frame {
                 Frame::Close(close) => {
                     seen.is_close = true;

@@ -345,6 +345,8 @@ impl Connection {
         let Some(number) = self.numbers.last().filter(|_| len > 0) else { return };
         let bytes = u16::try_from(len).unwrap_or(u16::MAX);
         let sent = Sent { number, bytes, is_ack_eliciting, is_ect0, is_size_probe: false };
+        let is_news = tokens.iter().any(|token| !matches!(token, Token::Ack { .. }));
+        self.rest.on_packet(now, is_news);
         self.recovery.on_sent(now, sent, tokens, &mut *self.controller);
         if is_ack_eliciting {
             self.on_eliciting_sent(now, len);
@@ -353,7 +355,6 @@ impl Connection {
             }
         } else {
             self.counters.acks_sent += 1;
-            self.stir(now);
         }
         self.path.on_sent(len as u64);
         self.on_left(now, 1, len);
@@ -364,7 +365,6 @@ impl Connection {
         self.idle.on_sent(now);
         self.pacer.on_sent(len as u64);
         self.wants_ping = false;
-        self.stir(now);
     }
 
     /// Packets of any kind have left, the last of which may have been the last that can be sealed.

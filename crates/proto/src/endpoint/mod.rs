@@ -195,7 +195,9 @@ impl Endpoint {
             max_unfinished: self.config.max_handshakes,
             services: match &self.config.services {
                 Services::Any => handshake::Services::Any,
-                Services::Named(names) => handshake::Services::Named(names.clone()),
+                Services::Named(names) => handshake::Services::Named(
+                    names.iter().map(|name| name.as_str().into()).collect(),
+                ),
             },
             needs_client_key: !matches!(self.config.client_keys, ClientKeys::Any),
             parameters: self.config.session.parameters(None),
@@ -252,8 +254,8 @@ impl Endpoint {
         let too_long = |_| ConnectError::ServiceTooLong { len: target.service.len() };
         let attempt = Attempt::new(now, &ask, &mut self.cx.handshake()).map_err(too_long)?;
         self.cx.memory.begin(windows);
-        let stage = Stage::Asking(Box::new(attempt), Terms { config, windows });
-        let handle = self.insert(Slot::new(stage, target.service.into()));
+        let stage = Stage::Asking(Box::new(attempt), Box::new(Terms { config, windows }));
+        let handle = self.insert(Slot::new(stage, target.service.as_str().into()));
         self.ids.insert(id, handle.index);
         self.touch(handle.index);
         self.settle(now);

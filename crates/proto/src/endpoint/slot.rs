@@ -14,7 +14,7 @@ use crate::memory::Windows;
 /// How far a session has come.
 pub(super) enum Stage {
     /// A client waits for the server's answer.
-    Asking(Box<Attempt>, Terms),
+    Asking(Box<Attempt>, Box<Terms>),
     /// The session has begun.
     Live(Box<Connection>),
     /// It never began, and the program has not released it.
@@ -49,7 +49,7 @@ pub(super) struct Slot {
     pub(super) generation: u32,
     pub(super) stage: Stage,
     /// The service it is for.
-    pub(super) service: Box<str>,
+    pub(super) service: Arc<str>,
     /// The program does not use it any more.
     pub(super) is_released: bool,
     /// It is in the queue of those that may have something to send.
@@ -63,7 +63,7 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(stage: Stage, service: Box<str>) -> Self {
+    pub(super) fn new(stage: Stage, service: Arc<str>) -> Self {
         Self {
             generation: 0,
             stage,

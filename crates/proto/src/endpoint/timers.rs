@@ -1,13 +1,18 @@
 //! [`Timers`]: when which session wants to be called. What is due then is the session's business.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 
 use rudp_base::Instant;
 
+/// A deadline that moves away by more than this is moved: a call for nothing costs more. Those of
+/// sessions that are busy move by less, with each packet.
+const FAR: Duration = Duration::from_secs(1);
+
 /// The deadlines of all sessions, in order.
 ///
-/// A session whose deadline moves away keeps its place: it is called early, once, and asked again.
-/// Retransmission timers move with every packet; to move them here each time would cost far more.
+/// A session whose deadline moves away by little keeps its place: it is called early, once, and asked
+/// again. Retransmission timers move with every packet; to move them here each time would cost far more.
 #[derive(Debug, Default)]
 pub(super) struct Timers(BTreeSet<(Instant, u32)>);
 
@@ -20,7 +25,7 @@ impl Timers {
         due: Option<Instant>,
     ) {
         let Some(due) = due else { return };
-        if scheduled.is_some_and(|scheduled| scheduled <= due) {
+        if scheduled.is_some_and(|scheduled| scheduled <= due && due <= scheduled + FAR) {
             return;
         }
         self.disarm(index, scheduled);
@@ -52,8 +57,6 @@ impl Timers {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use super::*;
 
     fn at(millis: u64) -> Instant {
@@ -72,6 +75,17 @@ mod tests {
         assert_eq!(timers.pop_due(at(19)), None);
         assert_eq!(timers.pop_due(at(20)), Some(1));
         assert_eq!(timers.first(), None);
+    }
+
+    #[test]
+    fn a_deadline_that_goes_far_away_takes_its_place_along() {
+        let mut timers = Timers::default();
+        let mut scheduled = None;
+        timers.arm(1, &mut scheduled, Some(at(10)));
+        timers.arm(1, &mut scheduled, Some(at(1_010)));
+        assert_eq!(timers.first(), Some(at(10)));
+        timers.arm(1, &mut scheduled, Some(at(1_011)));
+        assert_eq!((timers.first(), scheduled), (Some(at(1_011)), Some(at(1_011))));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! session with the first ACK that opens. What is kept meanwhile lies in `table` and `recent`.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use rudp_base::Instant;
 use rudp_wire::code::Code;
@@ -46,16 +47,16 @@ pub(crate) enum Services {
     #[default]
     Any,
     /// These. Clients that name none get the first.
-    Named(Vec<String>),
+    Named(Vec<Arc<str>>),
 }
 
 impl Services {
     /// The service that a client means.
-    fn find<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+    fn find(&self, name: &str) -> Option<Arc<str>> {
         match self {
-            Self::Any => Some(name),
-            Self::Named(names) if name.is_empty() => names.first().map(String::as_str),
-            Self::Named(names) => names.iter().find(|known| *known == name).map(String::as_str),
+            Self::Any => Some(name.into()),
+            Self::Named(names) if name.is_empty() => names.first().cloned(),
+            Self::Named(names) => names.iter().find(|known| ***known == *name).cloned(),
         }
     }
 }
@@ -197,7 +198,7 @@ pub(crate) struct Begun {
     /// the start for the address that the ACK came from (docs/PROTOCOL.md, 5.3.6).
     pub(crate) is_proven: bool,
     /// The service, by its own name if the client named none.
-    pub(crate) service: Box<str>,
+    pub(crate) service: Arc<str>,
     /// What the client was told it may send.
     pub(crate) windows: Windows,
     /// Whether somebody made the client use another version (docs/PROTOCOL.md, 5.6.3).
@@ -247,7 +248,7 @@ struct Asked<'a> {
 /// What a session is to have.
 struct Terms {
     suite: Option<Suite>,
-    service: Box<str>,
+    service: Arc<str>,
 }
 
 impl Pending {
@@ -501,7 +502,7 @@ impl Pending {
         if self.settings.needs_client_key && !syn.pattern.has_client_key() {
             return Err(Code::CLIENT_KEY_REQUIRED);
         }
-        let service = self.settings.services.find(service).ok_or(Code::UNKNOWN_SERVICE)?.into();
+        let service = self.settings.services.find(service).ok_or(Code::UNKNOWN_SERVICE)?;
         let suite = match self.profile {
             Profile::Sealed => Some(crypto.choose(syn.suites).ok_or(Code::NO_COMMON_SUITE)?),
             Profile::Plain => None,

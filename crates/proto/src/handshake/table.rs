@@ -5,6 +5,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rudp_base::Instant;
 use rudp_wire::packet::{ConnectionId, Suite};
@@ -46,7 +47,7 @@ pub(super) struct Entry {
 pub(super) struct Wanted {
     pub(super) awaiting: Box<dyn Awaiting>,
     pub(super) suite: Option<Suite>,
-    pub(super) service: Box<str>,
+    pub(super) service: Arc<str>,
     /// What the client was told.
     pub(super) windows: Windows,
 }

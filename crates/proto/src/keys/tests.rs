@@ -274,7 +274,7 @@ fn too_many_failures_end_the_session() {
 }
 
 #[test]
-fn an_idle_session_holds_no_cipher_and_goes_on() {
+fn an_idle_session_holds_no_large_cipher_and_goes_on() {
     let Pair { mut client, mut server, .. } = pair();
     open(&mut server, &seal(&mut client, 0, b"x")).unwrap();
     for keys in [&mut client, &mut server] {
@@ -289,6 +289,14 @@ fn an_idle_session_holds_no_cipher_and_goes_on() {
     assert_eq!(open(&mut server, &seal(&mut client, 2, b"x")), is(b"x", true)());
     assert_eq!(open(&mut server, &late), is(b"late", false)());
     assert!(size_of::<Keys>() <= 320, "{}", size_of::<Keys>());
+}
+
+#[test]
+fn an_idle_session_keeps_ciphers_that_are_small() {
+    let mut client = pair_of(Toy::plain(), None).client;
+    seal(&mut client, 0, b"x");
+    client.shrink();
+    assert!(client.sending.current.key.is_some());
 }
 
 // spec: 3.5

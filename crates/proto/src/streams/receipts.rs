@@ -75,7 +75,7 @@ impl Values {
 }
 
 /// The reader's side: which receipts to send (docs/PROTOCOL.md, 7.6.1).
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Telling {
     /// The largest offset asked for.
     asked: Option<u64>,
@@ -83,8 +83,8 @@ pub(crate) struct Telling {
     reached: u8,
     /// A receipt is to be sent.
     is_due: bool,
-    /// The last word (docs/PROTOCOL.md, 7.6.3).
-    last: Option<Values>,
+    /// The last word (docs/PROTOCOL.md, 7.6.3), which few streams have.
+    last: Option<Box<Values>>,
     /// What the writer is known to know.
     acked: Values,
 }
@@ -92,7 +92,8 @@ pub(crate) struct Telling {
 impl Telling {
     fn values(&self, progress: &Progress) -> Values {
         let &Progress { received, read, .. } = progress;
-        self.last.unwrap_or_else(|| Values { received, read, bits: progress.bits() })
+        let current = || Values { received, read, bits: progress.bits() };
+        self.last.as_deref().copied().unwrap_or_else(current)
     }
 
     /// Something came, or was read. Says whether a receipt became due by that.
@@ -134,7 +135,7 @@ impl Telling {
             return false;
         }
         values.bits |= FINAL;
-        self.last = Some(values);
+        self.last = Some(Box::new(values));
         self.is_due = true;
         true
     }
@@ -166,7 +167,7 @@ impl Telling {
             Fate::Acknowledged => self.acked.join(&values),
             Fate::Lost => self.is_due |= !self.acked.covers(&values),
         }
-        if self.last.is_some_and(|last| self.acked.covers(&last)) {
+        if self.last.as_ref().is_some_and(|last| self.acked.covers(last)) {
             self.is_due = false;
         }
         self.is_due

@@ -8,9 +8,10 @@ use super::{Bbr, State};
 use crate::congestion::CongestionSample;
 
 /// The state before the newest round trip with losses.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Undo {
-    saved: Option<Saved>,
+    /// Boxed, as most sessions lose little.
+    saved: Option<Box<Saved>>,
     /// When its first loss was found: losses of packets sent before belong to it.
     began_at: Option<Instant>,
 }
@@ -42,13 +43,14 @@ impl Bbr {
     pub(super) fn save(&mut self, sample: &CongestionSample) {
         if self.undo.began_at.is_none_or(|began| sample.sent_at > began) {
             let saved = Saved { bounds: self.bounds, window: self.window, left: None };
-            self.undo = Undo { saved: Some(saved), began_at: Some(sample.now) };
+            self.undo = Undo { saved: Some(Box::new(saved)), began_at: Some(sample.now) };
         }
     }
 
     /// All losses of that round trip were none.
     pub(super) fn restore(&mut self) {
-        let Some(Saved { bounds, window, left }) = self.undo.saved.take() else { return };
+        let Some(saved) = self.undo.saved.take() else { return };
+        let Saved { bounds, window, left } = *saved;
         let own = &mut self.bounds;
         own.bw_shortterm = own.bw_shortterm.max(bounds.bw_shortterm);
         own.inflight_shortterm = own.inflight_shortterm.max(bounds.inflight_shortterm);

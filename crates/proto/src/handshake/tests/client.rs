@@ -24,7 +24,7 @@ fn opened(step: Step) -> Box<Opened> {
 }
 
 fn with_services(names: &[&str]) -> Settings {
-    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    let names = names.iter().map(|name| (*name).into()).collect();
     Settings { services: Services::Named(names), ..Settings::default() }
 }
 
