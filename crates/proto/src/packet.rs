@@ -2,7 +2,7 @@
 //! Numbers, keys and sending are elsewhere.
 
 use rudp_wire::cursor::Writer;
-use rudp_wire::frame::{Frame, StreamHeader};
+use rudp_wire::frame::{Frame, Message, MessageHeader, StreamHeader};
 
 use crate::token::Token;
 
@@ -21,6 +21,8 @@ pub(crate) struct Draft<'a> {
     tokens: &'a mut Vec<Token>,
     is_ack_eliciting: bool,
     tail: Option<Tail>,
+    /// Of the last message so far.
+    message: Option<MessageHeader>,
     /// A DATAGRAM takes the rest of the packet (docs/PROTOCOL.md, 7.2): nothing follows it.
     is_closed: bool,
 }
@@ -30,7 +32,14 @@ impl<'a> Draft<'a> {
     pub(crate) fn new(buffer: &'a mut [u8], tokens: &'a mut Vec<Token>) -> Self {
         tokens.clear();
         let writer = Writer::new(buffer);
-        Self { writer, tokens, is_ack_eliciting: false, tail: None, is_closed: false }
+        Self {
+            writer,
+            tokens,
+            is_ack_eliciting: false,
+            tail: None,
+            message: None,
+            is_closed: false,
+        }
     }
 
     /// How many bytes still fit.
@@ -69,6 +78,20 @@ impl<'a> Draft<'a> {
         let fits = self.push(frame);
         if fits {
             self.tokens.push(token);
+        }
+        fits
+    }
+
+    /// Writes a piece of a message, whose fate the owner of `token` is told, and says whether it fitted.
+    /// All of one that follows the message before it has a shorter header (docs/PROTOCOL.md, 7.5.5).
+    pub(crate) fn push_message(&mut self, message: &Message<'_>, token: Token) -> bool {
+        let before = self.message;
+        let is_next = before.is_some_and(|before| {
+            self.push_raw(true, Some(token), |writer| message.encode_next(&before, writer).is_ok())
+        });
+        let fits = is_next || self.push_with(&Frame::Message(*message), token);
+        if fits {
+            self.message = Some(*message.header());
         }
         fits
     }

@@ -11,10 +11,25 @@ use crate::packet::Draft;
 use crate::recovery::LossRate;
 use crate::token::{Fate, Token};
 
-/// From one copy to the next, where there are several.
-const PACE: Duration = Duration::from_millis(6);
-/// From the data to the only copy: a packet that goes anyway may take it meanwhile.
-const PATIENCE: Duration = Duration::from_millis(12);
+/// When the copies of a piece leave at the latest, if need be in packets of their own: times since it
+/// was first sent.
+type Schedule = &'static [Duration];
+
+/// With a packet that goes anyway, where they follow each other closely enough.
+const ONCE: Schedule = &[ms(12)];
+const TWICE: Schedule = &[ms(6), ms(12)];
+const THRICE: Schedule = &[ms(6), ms(12), ms(18)];
+/// Three where packets go anyway, each 10 ms say: most copies ride with those, and every other one of
+/// them has a packet of copies behind it, so that no piece is in less than four within 20 ms.
+const RIDING: Schedule = &[ms(12), ms(16), ms(28)];
+/// Packets follow each other closely if the next one leaves so soon.
+const STEADY: Duration = ms(12);
+/// So much later a packet takes copies of what the last one had, and no sooner: they might share its
+/// fate.
+const APART: Duration = ms(3);
+/// After a piece was lost with all of its copies, so many do not wait for packets that go anyway: losses
+/// may come in bursts, which take packets that are close to each other.
+const WARY: u16 = 500;
 /// With the fates of fewer packets nothing is known of the path.
 const KNOWN: u64 = 64;
 /// The most pieces that are watched. Of older ones there are no more copies.
@@ -26,18 +41,25 @@ const BURST: Duration = Duration::from_millis(50);
 /// Bytes of a packet of its own that are not frames, those of IP and UDP among them.
 const PACKET: u64 = 60;
 
-/// How often something small is repeated where packets are lost at this rate: so often that at most two
-/// in a thousand are lost with all copies, up to a loss of 20 %. Beyond it three are not enough. Nothing
-/// is repeated where hardly anything is lost, and two copies go where nothing is known yet.
-pub(crate) fn copies(rate: LossRate) -> u8 {
+/// The copies of something small where packets are lost at this rate: so many that at most two in a
+/// thousand are lost with all of them, up to a loss of 20 %. Beyond it three are not enough. Nothing is
+/// repeated where hardly anything is lost, and two copies go where nothing is known yet. Three wait for
+/// packets that go anyway, if those are `steady`, while so little is lost that this delays less than one
+/// piece in a hundred.
+fn schedule(rate: LossRate, steady: bool) -> Schedule {
     let (lost, judged) = rate.parts();
     match rate.judged() {
-        ..KNOWN => 2,
-        _ if lost * 512 < judged => 0,
-        _ if lost * 25 < judged => 1,
-        _ if lost * 25 < judged * 2 => 2,
-        _ => 3,
+        ..KNOWN => TWICE,
+        _ if lost * 512 < judged => &[],
+        _ if lost * 25 < judged => ONCE,
+        _ if lost * 25 < judged * 2 => TWICE,
+        _ if steady && lost * 25 < judged * 4 => RIDING,
+        _ => THRICE,
     }
+}
+
+const fn ms(number: u64) -> Duration {
+    Duration::from_millis(number)
 }
 
 /// What became of the try to write a copy.
@@ -57,10 +79,30 @@ struct Piece {
     token: Token,
     /// Packets with it of whose fate nothing is known.
     flying: u8,
-    /// Copies that it may still have.
-    left: u8,
+    first_at: Instant,
     /// When it was last sent.
     sent_at: Instant,
+    /// Of the copies that it may still have.
+    copies: Schedule,
+}
+
+impl Piece {
+    /// When the next copy may leave at the earliest.
+    fn ready(&self) -> Instant {
+        self.sent_at + APART
+    }
+
+    /// When it has to leave.
+    fn due(&self) -> Option<Instant> {
+        let latest = self.first_at + *self.copies.first()?;
+        Some(latest.max(self.ready()))
+    }
+
+    /// A copy left, or had its turn.
+    fn on_copied(&mut self, now: Instant) {
+        self.sent_at = now;
+        self.copies = self.copies.get(1..).unwrap_or_default();
+    }
 }
 
 /// The small pieces of a session that are not acknowledged, and what may be spent on copies.
@@ -71,8 +113,11 @@ struct Watch {
     /// Bytes that may be spent; below zero when the last copy cost more than there was.
     credit: i64,
     refilled_at: Instant,
-    /// How long a piece waits for its next copy.
-    pace: Duration,
+    /// When the last packet with something new left, and whether that was soon after the one before.
+    new_at: Instant,
+    is_steady: bool,
+    /// For so many more pieces nothing waits for other packets.
+    wary: u16,
 }
 
 /// Repeats small data. Holds nothing while nothing small is in flight.
@@ -80,39 +125,26 @@ struct Watch {
 pub(crate) struct Redundancy(Option<Box<Watch>>);
 
 impl Redundancy {
-    /// A packet with `tokens` leaves, and had `room` bytes more; small pieces get so many `copies`,
-    /// for which `rate` bytes are spent in a second.
+    /// A packet with `tokens` leaves, and had `room` bytes more; so much is `lost`, and copies of small
+    /// pieces get `rate` bytes in a second.
     pub(crate) fn on_sent(
         &mut self,
         now: Instant,
         tokens: &[Token],
         room: usize,
-        (copies, rate): (u8, u64),
+        (lost, rate): (LossRate, u64),
     ) {
-        if self.0.is_none() && (copies == 0 || rate == 0) {
+        if self.0.is_none() && (rate == 0 || schedule(lost, false).is_empty()) {
             return;
         }
         for &token in tokens {
             let (Token::Message { .. } | Token::Stream { .. }) = token else { continue };
             if let Some(piece) = self.find(token) {
                 piece.flying = piece.flying.saturating_add(1);
-                piece.left = piece.left.saturating_sub(1);
-                piece.sent_at = now;
-            } else if room >= ROOM && copies > 0 && rate > 0 {
-                let credit = signed(spendable(rate, BURST));
-                let watch = self.0.get_or_insert_with(|| {
-                    Box::new(Watch {
-                        pieces: VecDeque::new(),
-                        credit,
-                        refilled_at: now,
-                        pace: PACE,
-                    })
-                });
-                watch.pace = if copies > 1 { PACE } else { PATIENCE };
-                if watch.pieces.len() >= MOST {
-                    watch.pieces.pop_front();
-                }
-                watch.pieces.push_back(Piece { token, flying: 1, left: copies, sent_at: now });
+                piece.on_copied(now);
+            } else if room >= ROOM && rate > 0 {
+                let watch = self.0.get_or_insert_with(|| Box::new(Watch::new(now, rate)));
+                watch.add(now, token, lost);
             }
         }
     }
@@ -135,10 +167,12 @@ impl Redundancy {
                     piece.flying -= 1;
                     false
                 }
-                _ => {
+                Some(_) => {
+                    watch.wary = WARY;
                     watch.pieces.retain(|piece| piece.token != token);
                     true
                 }
+                None => true,
             },
         }
     }
@@ -146,7 +180,7 @@ impl Redundancy {
     /// More waits to be sent than may leave: what was sent already is not repeated.
     pub(crate) fn give_way(&mut self) {
         if let Some(watch) = &mut self.0 {
-            watch.pieces.iter_mut().for_each(|piece| piece.left = 0);
+            watch.pieces.iter_mut().for_each(|piece| piece.copies = &[]);
         }
     }
 
@@ -164,9 +198,7 @@ impl Redundancy {
 
     /// When the next copy should leave, if need be in a packet of its own.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let watch = self.0.as_ref()?;
-        let waiting = watch.pieces.iter().filter(|piece| piece.left > 0);
-        waiting.map(|piece| piece.sent_at + watch.pace).min()
+        self.0.as_ref()?.pieces.iter().filter_map(Piece::due).min()
     }
 
     /// Whether a copy should leave by now.
@@ -175,8 +207,8 @@ impl Redundancy {
     }
 
     /// Lets `copy` write the pieces whose turn it is, those that were sent first before others. A
-    /// packet that goes anyway takes them half a pace before they are due, and only they are paid
-    /// for. Those that cannot be wait for another turn.
+    /// packet that goes anyway takes them before they are due, and only they are paid for. Those that
+    /// cannot be wait for another turn.
     pub(crate) fn write(
         &mut self,
         now: Instant,
@@ -186,9 +218,9 @@ impl Redundancy {
     ) {
         let Some(watch) = &mut self.0 else { return };
         watch.refill(now, rate);
-        let Watch { pieces, credit, pace, .. } = &mut **watch;
+        let Watch { pieces, credit, .. } = &mut **watch;
         pieces.retain_mut(|piece| {
-            if piece.left == 0 || now < piece.sent_at + *pace / 2 {
+            if piece.copies.is_empty() || now < piece.ready() {
                 return true;
             }
             let (before, is_alone) = (draft.len(), !draft.is_ack_eliciting());
@@ -207,14 +239,42 @@ impl Redundancy {
                 }
             }
             // It has had its turn.
-            piece.left -= 1;
-            piece.sent_at = now;
+            piece.on_copied(now);
             true
         });
     }
 }
 
 impl Watch {
+    fn new(now: Instant, rate: u64) -> Self {
+        Self {
+            pieces: VecDeque::new(),
+            credit: signed(spendable(rate, BURST)),
+            refilled_at: now,
+            new_at: now,
+            is_steady: false,
+            wary: 0,
+        }
+    }
+
+    /// Something new was sent.
+    fn add(&mut self, now: Instant, token: Token, lost: LossRate) {
+        // What goes together says nothing of when the next goes.
+        let since = now - self.new_at;
+        if since >= APART {
+            (self.new_at, self.is_steady) = (now, since <= STEADY);
+        }
+        let copies = schedule(lost, self.is_steady && self.wary == 0);
+        self.wary = self.wary.saturating_sub(1);
+        if copies.is_empty() {
+            return;
+        }
+        if self.pieces.len() >= MOST {
+            self.pieces.pop_front();
+        }
+        self.pieces.push_back(Piece { token, flying: 1, first_at: now, sent_at: now, copies });
+    }
+
     fn refill(&mut self, now: Instant, rate: u64) {
         let gained = spendable(rate, now - self.refilled_at);
         if gained > 0 {
@@ -266,8 +326,24 @@ mod tests {
         Token::Message { number, offset: 0, len: 100 }
     }
 
+    /// So many of 100 were lost.
+    fn loss(lost: u32) -> LossRate {
+        let mut rate = LossRate::default();
+        rate.count(lost, 100);
+        rate
+    }
+
     /// Writes a packet at `now`, with copies of 100 bytes each, and gives whose copies are in it.
     fn packet(redundancy: &mut Redundancy, now: Instant, new: &[Token]) -> Vec<Token> {
+        packet_with(redundancy, now, new, loss(20))
+    }
+
+    fn packet_with(
+        redundancy: &mut Redundancy,
+        now: Instant,
+        new: &[Token],
+        lost: LossRate,
+    ) -> Vec<Token> {
         let (mut buffer, mut tokens) = ([0; 1_000], Vec::new());
         let mut draft = Draft::new(&mut buffer, &mut tokens);
         let write = |token, draft: &mut Draft<'_>| {
@@ -279,7 +355,7 @@ mod tests {
         }
         redundancy.write(now, (RATE, !new.is_empty()), &mut draft, write);
         let room = draft.room();
-        redundancy.on_sent(now, &tokens, room, (3, RATE));
+        redundancy.on_sent(now, &tokens, room, (lost, RATE));
         tokens.split_off(new.len())
     }
 
@@ -292,19 +368,66 @@ mod tests {
         {
             let mut rate = LossRate::default();
             rate.count(lost, of);
-            assert_eq!(copies(rate), expected, "{lost} of {of}");
+            for steady in [false, true] {
+                assert_eq!(schedule(rate, steady).len(), expected, "{lost} of {of}");
+            }
         }
     }
 
     #[test]
     fn at_most_two_in_a_thousand_are_lost_with_all_copies() {
-        let with_all = |lost: u32| {
+        let with_all = |lost: u32, steady| {
             let mut rate = LossRate::default();
             rate.count(lost, 1_000);
-            (f64::from(lost) / 1e3).powi(i32::from(copies(rate)) + 1)
+            let packets = schedule(rate, steady).len() + 1;
+            (f64::from(lost) / 1e3).powi(i32::try_from(packets).unwrap())
         };
-        assert!((0..=200).all(|lost| with_all(lost) <= 0.002));
-        assert!(with_all(220) > 0.002, "three are the most");
+        for steady in [false, true] {
+            assert!((0..=200).all(|lost| with_all(lost, steady) <= 0.002));
+            assert!(with_all(220, steady) > 0.002, "three are the most");
+        }
+    }
+
+    /// When packets leave in 60 ms where something new goes each `every` ms and so much is lost in a
+    /// hundred, and how often each piece of the first 40 ms went.
+    fn play(redundancy: &mut Redundancy, lost: u32, every: u32) -> (Vec<u32>, Vec<usize>) {
+        let (mut left, mut times) = (Vec::new(), vec![0; 40 / every as usize]);
+        for ms in 0..100 {
+            let is_new = ms % every == 0;
+            if !is_new && !redundancy.is_due(at(1_000 + ms)) {
+                continue;
+            }
+            let new: Vec<_> = is_new.then(|| message((ms / every).into())).into_iter().collect();
+            for token in packet_with(redundancy, at(1_000 + ms), &new, loss(lost)) {
+                let Token::Message { number, .. } = token else { panic!("{token:?}") };
+                times.get_mut(number as usize).into_iter().for_each(|times| *times += 1);
+            }
+            left.push(ms);
+        }
+        left.retain(|ms| *ms < 60);
+        (left, times)
+    }
+
+    // spec: 8.2.1
+    #[test]
+    fn three_copies_take_half_a_packet_of_their_own_where_others_go_anyway() {
+        let (left, times) = play(&mut Redundancy::default(), 10, 10);
+        // The first of all knows of none that follow.
+        assert_eq!(left, [0, 6, 10, 18, 20, 26, 30, 40, 46, 50]);
+        assert_eq!(times, [3; 4]);
+    }
+
+    #[test]
+    fn copies_do_not_wait_where_much_is_lost_or_in_bursts_or_nothing_goes_soon() {
+        let (left, times) = play(&mut Redundancy::default(), 20, 10);
+        assert_eq!((left.len(), times), (12, vec![3; 4]), "in each gap one");
+        let (left, times) = play(&mut Redundancy::default(), 10, 20);
+        assert_eq!((left, times), (vec![0, 6, 12, 18, 20, 26, 32, 38, 40, 46, 52, 58], vec![3; 2]));
+        let mut redundancy = Redundancy::default();
+        packet(&mut redundancy, at(0), &[message(99)]);
+        assert!(redundancy.passes(Fate::Lost, message(99)));
+        let (left, _) = play(&mut redundancy, 10, 10);
+        assert_eq!(left.len(), 12, "one was lost with all copies");
     }
 
     // spec: 8.2.1
@@ -318,7 +441,7 @@ mod tests {
         assert_eq!(packet(&mut redundancy, at(10), &[message(2)]), [message(0), message(1)]);
         assert_eq!(packet(&mut redundancy, at(16), &[]), [message(0), message(1), message(2)]);
         assert_eq!(packet(&mut redundancy, at(30), &[]), [message(2)]);
-        assert!(!redundancy.is_due(at(35)) && redundancy.is_due(at(36)));
+        assert!(!redundancy.is_due(at(32)) && redundancy.is_due(at(33)));
     }
 
     // spec: 8.2.1
@@ -370,13 +493,13 @@ mod tests {
     #[test]
     fn what_was_part_of_something_large_is_not_repeated() {
         let mut redundancy = Redundancy::default();
-        redundancy.on_sent(at(0), &[message(0)], ROOM - 1, (3, RATE));
-        redundancy.on_sent(at(0), &[Token::MaxData], 500, (3, RATE));
-        redundancy.on_sent(at(0), &[message(1)], 500, (0, RATE));
-        redundancy.on_sent(at(0), &[message(1)], 500, (3, 0));
+        redundancy.on_sent(at(0), &[message(0)], ROOM - 1, (loss(20), RATE));
+        redundancy.on_sent(at(0), &[Token::MaxData], 500, (loss(20), RATE));
+        redundancy.on_sent(at(0), &[message(1)], 500, (loss(0), RATE));
+        redundancy.on_sent(at(0), &[message(1)], 500, (loss(20), 0));
         assert!(redundancy.0.is_none());
         for number in 0..1_000 {
-            redundancy.on_sent(at(0), &[message(number)], 500, (3, RATE));
+            redundancy.on_sent(at(0), &[message(number)], 500, (loss(20), RATE));
         }
         assert_eq!(redundancy.0.map(|watch| watch.pieces.len()), Some(MOST));
     }

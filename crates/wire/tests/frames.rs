@@ -67,6 +67,74 @@ fn layouts() {
     assert_layout(b"\x40\x40\x01x", Frame::Extension { kind: 0x40, payload: b"x" });
 }
 
+// spec: 7.5.5
+#[test]
+fn a_message_that_follows_has_a_short_header() {
+    for (mode, following) in
+        [(Mode::Reliable, Mode::Reliable), (Mode::Ordered { order: 7 }, Mode::Ordered { order: 8 })]
+    {
+        let header = MessageHeader { mode, number: 8, start: 90, length: 3, offset: 1, len: 2 };
+        let first = Message::new(header, b"bc");
+        let header =
+            MessageHeader { mode: following, number: 9, start: 125, length: 4, offset: 0, len: 4 };
+        let next = Message::new(header, b"defg");
+        let bytes = written(|writer| {
+            first.encode(writer)?;
+            writer.varint(1)?;
+            next.encode_next(first.header(), writer)
+        });
+        assert!(bytes.ends_with(b"\x01\x25\x04defg"), "{bytes:02x?}");
+        // What is between them does not matter.
+        let frames = [Frame::Message(first), Frame::Ping, Frame::Message(next)];
+        assert_eq!(parsed(&bytes), Ok(frames.to_vec()));
+        let mut short = [0; 5];
+        let mut writer = Writer::new(&mut short);
+        assert_eq!(next.encode_next(first.header(), &mut writer), Err(WriteError::Full));
+        assert!(writer.is_empty());
+        for other in [
+            Message::new(MessageHeader { number: 10, ..header }, b"defg"),
+            Message::new(MessageHeader { start: 126, ..header }, b"defg"),
+            Message::new(MessageHeader { length: 5, ..header }, b"defg"),
+            Message::new(MessageHeader { offset: 1, ..header }, b"efg"),
+            Message::new(MessageHeader { mode: Mode::Deadline { lifetime: 1 }, ..header }, b"defg"),
+        ] {
+            let refused = other.encode_next(first.header(), &mut Writer::new(&mut [0; 99]));
+            assert_eq!(refused, Err(WriteError::Value), "{other:?}");
+        }
+    }
+}
+
+// spec: 7.5.5
+#[test]
+fn a_message_follows_only_what_it_can_follow() {
+    let errors = |bytes: &[u8]| parsed(bytes).unwrap_err();
+    assert_eq!(errors(b"\x25\x01a"), FrameError::NotNext, "there is none");
+    assert_eq!(errors(b"\x01\x25\x01a"), FrameError::NotNext);
+    let dropped = b"\x1d\x01\x22\x09\x25\x01a";
+    assert_eq!(errors(dropped), FrameError::NotNext, "that is no piece");
+    let behind = |header: MessageHeader| {
+        let mut bytes = encoded(&Frame::Message(Message::new(header, b"")));
+        bytes.extend(b"\x25\x01a");
+        parsed(&bytes).map(|frames| frames.len())
+    };
+    let header =
+        MessageHeader { mode: Mode::Reliable, number: 0, start: 0, length: 0, offset: 0, len: 0 };
+    assert_eq!(behind(header), Ok(2));
+    let mode = Mode::Deadline { lifetime: 9 };
+    assert_eq!(behind(MessageHeader { mode, ..header }), Err(FrameError::NotNext));
+    assert_eq!(FrameError::NotNext.code(), Code::FRAME_ERROR);
+    let mode = Mode::Ordered { order: varint::MAX };
+    for header in [
+        MessageHeader { mode, ..header },
+        MessageHeader { number: varint::MAX, ..header },
+        MessageHeader { start: varint::MAX - 32, ..header },
+    ] {
+        assert_eq!(behind(header), Err(FrameError::Overflow), "{header:?}");
+    }
+    let beyond = b"\x1c\x01\x01\x22\x01\x00\x01a\x25\x02a";
+    assert_eq!(errors(beyond), FrameError::Truncated);
+}
+
 // 7.2: the frames that are a few numbers.
 #[test]
 fn layouts_of_numbers() {
@@ -170,7 +238,7 @@ fn what_is_no_frame() {
         (b"\x20\x00", E::Type(0x20)),
         (b"\x21\x00", E::Type(0x21)),
         (b"\x22\x00", E::Type(0x22)),
-        (b"\x25\x00", E::Type(0x25)),
+        (b"\x26\x00", E::Type(0x26)),
         (b"\x3f\x00", E::Type(0x3f)),
         (b"\x40", E::Truncated),
         (b"\x40\x40\x02x", E::Truncated),
@@ -307,9 +375,9 @@ fn the_table_of_types_is_complete() {
         assert_eq!(row.first, next, "{row:?}");
         next = row.last + 1;
     }
-    assert_eq!(next, 0x25);
+    assert_eq!(next, 0x26);
     let eliciting = |number| frame::row(number).is_some_and(|row| row.ack_eliciting);
-    let not: Vec<_> = (0..0x25).filter(|number| !eliciting(*number)).collect();
+    let not: Vec<_> = (0..0x26).filter(|number| !eliciting(*number)).collect();
     assert_eq!(not, [0, 2, 3, 6, 7, 0x20, 0x21, 0x22]);
 }
 

@@ -72,6 +72,8 @@ pub(crate) struct Acks {
     deadline: Option<Instant>,
     /// Of what is missing below this number, the sender knows, or will never be told.
     reported: u64,
+    /// So many more packets make an ACK due at once, which tells again of what is missing.
+    tells_again: u8,
     /// The lowest number that came since the last ACK: no ACK has told of it.
     untold: u64,
     /// Packets with nothing but an ACK since the last with a PING.
@@ -101,6 +103,7 @@ impl Acks {
             is_due_at_once: false,
             deadline: None,
             reported: 0,
+            tells_again: 0,
             untold: u64::MAX,
             pingless: 0,
         }
@@ -143,7 +146,10 @@ impl Acks {
             waiting: self.waiting,
         };
         self.has_begun = true;
-        self.is_due_at_once |= policy::is_due_at_once(&self.frequency, &arrival);
+        self.is_due_at_once |=
+            self.tells_again > 0 || policy::is_due_at_once(&self.frequency, &arrival);
+        self.tells_again = policy::tells_again(&self.frequency, &arrival)
+            .unwrap_or_else(|| self.tells_again.saturating_sub(1));
         self.deadline.get_or_insert(now + self.frequency.delay);
     }
 

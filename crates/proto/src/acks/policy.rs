@@ -3,6 +3,9 @@
 
 use core::time::Duration;
 
+/// Losses come in bursts, and often one takes two packets.
+const TIMES_AGAIN: u8 = 2;
+
 /// How often the sender wants acknowledgements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Frequency {
@@ -45,12 +48,21 @@ pub(super) struct Arrival {
 
 /// Whether a packet makes an acknowledgement due at once.
 pub(super) fn is_due_at_once(frequency: &Frequency, arrival: &Arrival) -> bool {
-    let is_far = |number| arrival.highest.saturating_sub(number) >= frequency.threshold;
     arrival.is_first
         || arrival.is_marked
         || arrival.waiting >= frequency.tolerance
-        || is_far(arrival.number)
-        || arrival.missing.is_some_and(is_far)
+        || is_far(frequency, arrival, arrival.number)
+        || arrival.missing.is_some_and(|missing| is_far(frequency, arrival, missing))
+}
+
+/// How many packets behind this one make an acknowledgement due as well: it tells of something missing a
+/// sender who asked for each gap at once, and may be lost itself. `None` if it tells of nothing new.
+pub(super) fn tells_again(frequency: &Frequency, arrival: &Arrival) -> Option<u8> {
+    (frequency.threshold == 1 && arrival.missing.is_some()).then_some(TIMES_AGAIN)
+}
+
+fn is_far(frequency: &Frequency, arrival: &Arrival, number: u64) -> bool {
+    arrival.highest.saturating_sub(number) >= frequency.threshold
 }
 
 #[cfg(test)]
@@ -82,6 +94,11 @@ mod tests {
         ];
         for (what, arrival, is_due) in table {
             assert_eq!(is_due_at_once(&frequency, &arrival), is_due, "{what}");
+            assert_eq!(tells_again(&frequency, &arrival), None, "{what}");
         }
+        let each_gap = Frequency { threshold: 1, ..frequency };
+        assert_eq!(tells_again(&each_gap, &plain), None);
+        let gap = Arrival { missing: Some(99), ..plain };
+        assert_eq!(tells_again(&each_gap, &gap), Some(TIMES_AGAIN));
     }
 }

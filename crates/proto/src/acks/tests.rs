@@ -116,6 +116,22 @@ fn each_gap_makes_one_ack_due_when_it_is_old_enough() {
 
 // spec: 8.3
 #[test]
+fn who_wants_to_hear_of_each_gap_hears_of_it_three_times() {
+    let mut acks = begun();
+    acks.on_frequency(0, 1_000, 25_000, 1).unwrap();
+    let mut due = Vec::new();
+    for number in [1, 2, 3, 5, 6, 7, 8, 10, 12, 13, 14, 15] {
+        acks.on_packet(at(1), number, None, true);
+        if acks.is_due(at(1)) {
+            due.push(number);
+            written(&mut acks, at(1), 100).unwrap();
+        }
+    }
+    assert_eq!(due, [5, 6, 7, 10, 12, 13, 14]);
+}
+
+// spec: 8.3
+#[test]
 fn the_highest_sequence_counts_and_bad_ones_are_refused() {
     let mut acks = begun();
     assert_eq!(acks.on_frequency(9, 5, 999, 3), Err(FrequencyError::Delay(999)));

@@ -19,9 +19,8 @@ const PART_OF_FLIGHT: u64 = 16;
 /// happens to them.
 const MOST_PACKETS: u32 = 32;
 
-/// Who hears of each gap at once lets other acknowledgements wait for so much of a round trip,
-const PART_OF_RTT: u32 = 3;
-/// and no longer than that, in microseconds.
+/// Who hears of each gap at once lets other acknowledgements wait for two thirds of a round trip, and no
+/// longer than that, in microseconds.
 const MOST_DELAY: u32 = 25_000;
 
 /// The newest wish, sent until the peer has it.
@@ -75,8 +74,8 @@ impl Frequency {
             return;
         }
         let (tolerance, delay) = if self.threshold == 1 {
-            // What came in order may wait: half as many packets come back, and nobody waits.
-            let delay = micros(rtt / PART_OF_RTT).min(MOST_DELAY).max(self.set_delay);
+            // What came in order may wait: a third as many packets come back, and nobody waits.
+            let delay = micros(rtt * 2 / 3).min(MOST_DELAY).max(self.set_delay);
             (self.tolerance, delay)
         } else {
             // What is in flight may become less than the tolerance before the peer hears of that.
@@ -232,7 +231,7 @@ mod tests {
         assert_eq!(wish(&mut early), Some((0, 2, MS, 1)));
         early.on_fate(Fate::Acknowledged, 0);
         assert_eq!(early.new_delay(MS), Some(MS));
-        early.on_ack(900, 39 * MS);
+        early.on_ack(900, 19_500 * MS / 1_000);
         assert_eq!(early.new_delay(MS), None, "it was not sent yet");
         assert_eq!(wish(&mut early), Some((1, 2, 13 * MS, 1)));
         assert_eq!(early.new_delay(MS), Some(13 * MS), "a longer one counts from then on");

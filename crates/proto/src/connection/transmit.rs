@@ -13,7 +13,6 @@ use crate::packet::Draft;
 use crate::path::Probe;
 use crate::priority::Turns;
 use crate::recovery::Sent;
-use crate::redundancy;
 use crate::streams::{Growth, Streams};
 use crate::token::Token;
 
@@ -241,8 +240,8 @@ impl Connection {
         *is_ect0 &= is_ack_eliciting && permit != Permit::AckOnly;
         let len = self.seal(public, draft, buffer);
         if len > 0 {
-            let copies = redundancy::copies(self.recovery.loss_rate());
-            self.redundancy.on_sent(now, tokens, left, (copies, self.config.redundancy));
+            let budget = (self.recovery.loss_rate(), self.config.redundancy);
+            self.redundancy.on_sent(now, tokens, left, budget);
         }
         if permit == Permit::Probe && is_ack_eliciting {
             self.probes = self.probes.saturating_sub(1);

@@ -98,7 +98,7 @@ impl Flight {
             len: u32::try_from(len).ok()?,
         };
         let message = frame::Message::new(header, data);
-        draft.push_with(&Frame::Message(message), token).then_some(offset + len.max(1) as u64)
+        draft.push_message(&message, token).then_some(offset + len.max(1) as u64)
     }
 
     /// What is left of the message's time, in microseconds (docs/PROTOCOL.md, 7.5.3).

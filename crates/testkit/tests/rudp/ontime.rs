@@ -34,7 +34,7 @@ fn kbit(beat: &Beat, rhythm: Rhythm, messages: usize) -> f64 {
 fn messages_are_on_time_at_every_loss_and_that_has_its_price() {
     let rhythm = Rhythm::default();
     // Loss, the slowest of a hundred and of a thousand in ms, and kbit/s.
-    let bounds = [(0.0, 20, 20, 180.0), (0.02, 30, 80, 280.0), (0.1, 30, 55, 540.0)];
+    let bounds = [(0.0, 20, 20, 175.0), (0.02, 30, 80, 255.0), (0.1, 30, 55, 475.0)];
     for (loss, p99, p999, most) in bounds {
         let (mut all, mut digest) = (Vec::new(), 0);
         for seed in 0..3 {

@@ -29,6 +29,7 @@ pub(super) const MAX_MESSAGE_DATA: u64 = 0x1e;
 pub(super) const DATAGRAM: u64 = 0x1f;
 pub(super) const PATH_CHALLENGE: u64 = 0x23;
 pub(super) const PATH_RESPONSE: u64 = 0x24;
+pub(super) const NEXT_MESSAGE: u64 = 0x25;
 
 /// The first type that has a length, so that it can be skipped unknown (docs/PROTOCOL.md, 7.1).
 pub const FIRST_EXTENSION: u64 = 0x40;
@@ -85,6 +86,7 @@ pub const TABLE: &[Kind] = &[
     reserved(0x22, "TIMESTAMP"),
     kind(PATH_CHALLENGE, "PATH_CHALLENGE", true),
     kind(PATH_RESPONSE, "PATH_RESPONSE", true),
+    kind(NEXT_MESSAGE, "NEXT_MESSAGE", true),
 ];
 
 /// The row of a type below 0x40, if it has one.

@@ -1,5 +1,5 @@
-//! MESSAGE and `MESSAGE_DROPPED` (docs/PROTOCOL.md, 7.5), and how much data fits into a piece.
-//! Messages are put together elsewhere.
+//! MESSAGE, `NEXT_MESSAGE` and `MESSAGE_DROPPED` (docs/PROTOCOL.md, 7.5), and how much data fits into
+//! a piece. Messages are put together elsewhere.
 
 use crate::cursor::{Reader, WriteError, Writer};
 use crate::varint;
@@ -101,6 +101,28 @@ impl MessageHeader {
         })
     }
 
+    /// All of the message with the next number, of `len` bytes, if its header follows from this one
+    /// (docs/PROTOCOL.md, 7.5.5).
+    ///
+    /// # Errors
+    /// [`FrameError::NotNext`] behind one of mode 2, whose time is its own, and [`FrameError::Overflow`]
+    /// if a sum is not a number.
+    pub fn next(&self, len: usize) -> Result<Self, FrameError> {
+        let following = |number: u64| {
+            number.checked_add(1).filter(|next| *next <= varint::MAX).ok_or(FrameError::Overflow)
+        };
+        let mode = match self.mode {
+            Mode::Ordered { order } => Mode::Ordered { order: following(order)? },
+            Mode::Reliable => Mode::Reliable,
+            Mode::Deadline { .. } => return Err(FrameError::NotNext),
+        };
+        let number = following(self.number)?;
+        let start = end_of(self.start, self.length).ok_or(FrameError::Overflow)?;
+        let next = Self { mode, number, start, length: len as u64, offset: 0, len };
+        next.check()?;
+        Ok(next)
+    }
+
     /// Whether the sums are in range, and the piece in the message.
     fn check(&self) -> Result<(), FrameError> {
         let end = end_of(self.start, self.length);
@@ -147,6 +169,35 @@ impl<'a> Message<'a> {
             self.header.encode(writer)?;
             writer.bytes(self.data)
         })
+    }
+
+    /// Writes a `NEXT_MESSAGE` frame; `before` is the last message that is in the packet already.
+    ///
+    /// # Errors
+    /// [`WriteError::Value`] if this message does not follow from that one, [`WriteError::Full`] if it
+    /// does not fit.
+    pub fn encode_next(
+        &self,
+        before: &MessageHeader,
+        writer: &mut Writer<'_>,
+    ) -> Result<(), WriteError> {
+        if before.next(self.data.len()) != Ok(self.header) {
+            return Err(WriteError::Value);
+        }
+        writer.whole(|writer| {
+            writer.varint(kind::NEXT_MESSAGE)?;
+            writer.counted(self.data)
+        })
+    }
+
+    /// Reads what is behind the type of a `NEXT_MESSAGE` frame.
+    pub(super) fn parse_next(
+        before: Option<&MessageHeader>,
+        reader: &mut Reader<'a>,
+    ) -> Result<Self, FrameError> {
+        let data = reader.counted()?;
+        let header = before.ok_or(FrameError::NotNext)?.next(data.len())?;
+        Ok(Self { header, data })
     }
 
     pub(super) fn parse(reader: &mut Reader<'a>) -> Result<Self, FrameError> {

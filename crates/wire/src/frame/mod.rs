@@ -41,7 +41,7 @@ pub enum Frame<'a> {
     CloseAck(Close<'a>),
     /// STREAM.
     Stream(Stream<'a>),
-    /// MESSAGE.
+    /// MESSAGE or `NEXT_MESSAGE`: [`encode`](Self::encode) writes the former.
     Message(Message<'a>),
     /// `MESSAGE_DROPPED`.
     MessageDropped(MessageDropped),
@@ -90,6 +90,9 @@ pub enum FrameError {
     /// A count of streams beyond 2^60 (docs/PROTOCOL.md, 7.4.7).
     #[error("{0} streams, where 2^60 are the most")]
     Streams(u64),
+    /// `NEXT_MESSAGE` behind no message, or behind one of mode 2 (docs/PROTOCOL.md, 7.5.5).
+    #[error("a message follows none that it could follow")]
+    NotNext,
     /// A piece that goes beyond its message (docs/PROTOCOL.md, 7.5.1).
     #[error("a piece goes beyond its message")]
     BeyondMessage,
@@ -197,7 +200,8 @@ impl<'a> Frame<'a> {
         }
     }
 
-    fn parse(reader: &mut Reader<'a>) -> Result<Self, FrameError> {
+    /// Reads a frame behind those of the packet of which `message` was the last one of its kind.
+    fn parse(reader: &mut Reader<'a>, message: Option<&MessageHeader>) -> Result<Self, FrameError> {
         let before = reader.rest().len();
         let kind = reader.varint()?;
         if before - reader.rest().len() != varint::len(kind) {
@@ -218,6 +222,7 @@ impl<'a> Frame<'a> {
             kind::CLOSE => Self::Close(Close::parse(reader)?),
             kind::CLOSE_ACK => Self::CloseAck(Close::parse(reader)?),
             kind::MESSAGE => Self::Message(Message::parse(reader)?),
+            kind::NEXT_MESSAGE => Self::Message(Message::parse_next(message, reader)?),
             kind::MESSAGE_DROPPED => Self::MessageDropped(MessageDropped::parse(reader)?),
             kind::RECEIPT => Self::Receipt(Receipt::parse(reader)?),
             kind::DATAGRAM => Self::Datagram(reader.take_rest()),
@@ -231,13 +236,15 @@ impl<'a> Frame<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frames<'a> {
     reader: Reader<'a>,
+    /// Of the last message so far.
+    message: Option<MessageHeader>,
 }
 
 impl<'a> Frames<'a> {
     /// Reads the frames in `bytes`: an opened packet without header and tag. None at all is no
     /// error here; packets that short are told by their length (docs/PROTOCOL.md, 2.10).
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { reader: Reader::new(bytes) }
+        Self { reader: Reader::new(bytes), message: None }
     }
 
     /// What has not been read.
@@ -253,9 +260,11 @@ impl<'a> Iterator for Frames<'a> {
         if self.reader.is_empty() {
             return None;
         }
-        let frame = Frame::parse(&mut self.reader);
-        if frame.is_err() {
-            self.reader = Reader::new(&[]);
+        let frame = Frame::parse(&mut self.reader, self.message.as_ref());
+        match &frame {
+            Ok(Frame::Message(message)) => self.message = Some(*message.header()),
+            Ok(_) => {}
+            Err(_) => self.reader = Reader::new(&[]),
         }
         Some(frame)
     }

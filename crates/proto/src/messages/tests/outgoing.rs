@@ -61,6 +61,27 @@ fn numbers_orders_and_starts_are_as_the_layout_says() {
     assert_eq!(headers, expected);
 }
 
+// spec: 7.5.5
+#[test]
+fn messages_that_follow_each_other_share_a_header() {
+    let (mut a, mut b) = pair();
+    let modes = [SendMode::Reliable, SendMode::Ordered, SendMode::Deadline(20 * MS)];
+    for mode in modes {
+        for byte in 0..4 {
+            a.send(at(0), Bytes::copy_from_slice(&[byte; 20]), mode, false).unwrap();
+        }
+    }
+    let packet = packet(&mut a, at(0));
+    let short = packet.frames.windows(3).filter(|bytes| bytes[..2] == [0x25, 20]).count();
+    assert_eq!(short, 2 * 3, "all of two modes but the first ones");
+    assert_eq!(names(&packet), ["MESSAGE"; 12]);
+    assert_eq!(give(&mut b, at(20), &packet), Ok(true));
+    let expected: Vec<_> = (0..12).map(|number| vec![number % 4; 20]).collect();
+    assert_eq!(received(&mut b, at(20)), expected);
+    tell(&mut a, Fate::Acknowledged, &packet);
+    assert!(a.sender.is_empty());
+}
+
 // spec: 7.5.1, 5.4.2
 #[test]
 fn the_peers_limits_are_kept() {
