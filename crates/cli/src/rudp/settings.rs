@@ -92,6 +92,10 @@ pub(crate) struct Settings {
     /// Look for packets so long without sleeping: answers come sooner, and a processor is busy
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) spin: Option<Duration>,
+
+    /// Send and receive each packet by itself, for drivers that cut or merge batches wrongly
+    #[arg(long)]
+    pub(crate) no_offload: bool,
 }
 
 impl Settings {
@@ -122,8 +126,10 @@ impl Settings {
 
     /// What every endpoint with these settings has.
     fn builder(&self, usual: Profile) -> Result<Builder, Failure> {
-        let builder =
-            Endpoint::builder().config(self.config(usual)?).spin(self.spin.unwrap_or_default());
+        let builder = Endpoint::builder()
+            .config(self.config(usual)?)
+            .spin(self.spin.unwrap_or_default())
+            .offload(!self.no_offload);
         Ok(match self.secret()? {
             _ if self.plain => builder.plain(),
             Some(secret) => builder.secret(secret),
