@@ -3,6 +3,7 @@
 
 use core::ops::ControlFlow;
 use core::task::Waker;
+use core::time::Duration;
 
 use crate::{Datagrams, Instant, SendError, Transmit};
 
@@ -16,10 +17,11 @@ pub const TRANSMIT_BUFFER: usize = 65_535;
 /// rely on the machine's half of it:
 ///
 /// 1. Time goes forward: no call has an earlier `now` than the one before it.
-/// 2. After all inputs of one `now` ([`handle`](Self::handle), [`handle_timeout`](Self::handle_timeout),
+/// 2. After inputs ([`handle`](Self::handle), [`handle_timeout`](Self::handle_timeout),
 ///    calls by the application, in any number and order) the runner drains: it takes every event
-///    and every transmit, until both return `None`. [`drain`] does it. A runner whose socket is full
-///    may stop early, and goes on when the socket can take more.
+///    and every transmit, until both return `None`. [`drain`] does it. Datagrams that were read
+///    together may be given each with the time when it came, before one drain at a later time. A
+///    runner whose socket is full may stop early, and goes on when the socket can take more.
 /// 3. A `poll_transmit` that returns `None` has changed nothing that can be seen: asked again it
 ///    returns `None` again, no event is queued, and `poll_timeout` is what it was.
 /// 4. [`poll_timeout`](Self::poll_timeout) is absolute, and after `handle_timeout(now)` and a
@@ -45,6 +47,16 @@ pub trait Machine {
 
     /// The next thing the application should know.
     fn poll_event(&mut self) -> Option<Self::Event>;
+
+    /// How long datagrams may lie unread without harm, so that a runner who has to be woken for
+    /// each may be woken once for several. Zero, the default, is not at all.
+    ///
+    /// A runner need not use it, and asks again after every input: what was harmless before one
+    /// datagram may not be after it.
+    fn max_read_delay(&self, now: Instant) -> Duration {
+        let _ = now;
+        Duration::ZERO
+    }
 }
 
 /// What runs on top of a machine: it is told each event, and may answer by calling the machine.

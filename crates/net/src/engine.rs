@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rudp_base::{Application, Datagrams, Instant, Machine};
 
+use crate::moderation::{Look, Moderation};
 use crate::outbox::{Outbox, RETRY, Until};
 use crate::socket::Socket;
 use crate::stats::Stats;
@@ -20,10 +21,12 @@ const DROPS_INTERVAL: Duration = Duration::from_millis(10);
 pub(crate) struct Wait {
     pub(crate) deadline: Option<Instant>,
     pub(crate) writable: bool,
+    /// Until when datagrams may lie unread, which is not after the deadline.
+    pub(crate) unread: Option<Instant>,
 }
 
 impl Wait {
-    /// Whether a thread that waits for `self` misses something of `other`.
+    /// Whether a thread that waits for `self` misses something of `other`, datagrams aside.
     fn misses(self, other: Self) -> bool {
         let later = |deadline| self.deadline.is_none_or(|own| deadline < own);
         (other.writable && !self.writable) || other.deadline.is_some_and(later)
@@ -31,7 +34,7 @@ impl Wait {
 }
 
 /// The earlier of two deadlines, either of which may be missing.
-fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+pub(crate) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     a.into_iter().chain(b).min()
 }
 
@@ -44,10 +47,13 @@ pub(crate) struct Engine<M, A> {
     /// still is the one.
     socket: Arc<Socket>,
     outbox: Outbox,
+    moderation: Moderation,
     /// Whom to wake once the lock is free. Empty between turns.
     wakes: Vec<Waker>,
     /// What the thread waits for, or has been woken to look at.
     wait: Wait,
+    /// The time that the machine was last told.
+    told: Instant,
     /// When the machine wanted to be told the time, when it was last asked.
     timer: Option<Instant>,
     /// The socket's counter of drops when it was last read, and when to read it next.
@@ -65,8 +71,10 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
             stats: Stats::default(),
             socket,
             outbox: Outbox::new(),
+            moderation: Moderation::new(),
             wakes: Vec::new(),
             wait: Wait::default(),
+            told: Instant::ZERO,
             timer: None,
             drops: 0,
             next_drops: Instant::ZERO,
@@ -91,17 +99,37 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
         has_changed
     }
 
-    /// Gives received batches to the machine, and tells it the time if it asked for that.
+    /// The machine is going to be told this time.
+    pub(crate) fn on_time(&mut self, now: Instant) {
+        self.told = now;
+    }
+
+    /// Gives received batches to the machine, each with the time when it came if that is known, and
+    /// tells it the time if it asked for that. `look` is what the look at the socket has shown, if
+    /// there was one.
+    ///
+    /// To the machine batches come when they came, not when they were read: else what it measures would
+    /// be as coarse as the waits are long.
     pub(crate) fn handle<'a>(
         &mut self,
         now: Instant,
-        batches: impl Iterator<Item = Datagrams<'a>>,
+        batches: impl Iterator<Item = (Option<Instant>, Datagrams<'a>)>,
+        look: Option<Look>,
     ) {
-        for batch in batches {
-            self.stats.batches_in += 1;
-            self.stats.bytes_in += batch.data.len() as u64;
+        let (mut count, mut bytes) = (0, 0);
+        for (came_at, batch) in batches {
+            // Never before what it was told already, whatever the system's clock does.
+            self.told = came_at.map_or(now, |at| at.min(now).max(self.told));
+            count += 1;
+            bytes += batch.data.len();
             self.stats.datagrams_in += batch.count() as u64;
-            self.machine.handle(now, batch);
+            self.machine.handle(self.told, batch);
+        }
+        self.told = now;
+        self.stats.batches_in += u64::from(count);
+        self.stats.bytes_in += bytes as u64;
+        if let Some(look) = look {
+            self.moderation.on_look(now, look, (count, bytes));
         }
         if self.timer.is_some_and(|deadline| deadline <= now) {
             self.machine.handle_timeout(now);
@@ -148,21 +176,22 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
         std::mem::replace(&mut self.wakes, spare())
     }
 
-    /// What there is to wait for now.
+    /// What there is to wait for now, besides datagrams.
     fn next_wait(&mut self, now: Instant) -> Wait {
+        let until = |deadline| Wait { deadline, ..Wait::default() };
         if self.failure.is_some() {
-            return Wait { deadline: Some(now), writable: false };
+            return until(Some(now));
         }
         let timer = self.machine.poll_timeout();
         self.timer = timer;
         match self.outbox.waits_until() {
-            None => Wait { deadline: timer, writable: false },
-            Some(Until::NextTurn) => Wait { deadline: Some(now), writable: false },
-            Some(Until::Time(time)) => Wait { deadline: Some(time), writable: false },
+            None => until(timer),
+            Some(Until::NextTurn) => until(Some(now)),
+            Some(Until::Time(time)) => until(Some(time)),
             // A machine that could not send all may ask for the time again and again: not more
             // often than a retry would.
             Some(Until::Writable) => {
-                Wait { deadline: timer.map(|timer| timer.max(now + RETRY)), writable: true }
+                Wait { writable: true, ..until(timer.map(|timer| timer.max(now + RETRY))) }
             }
         }
     }
@@ -176,7 +205,12 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
             self.wait.deadline = earlier(self.wait.deadline, next.deadline);
             self.wait.writable |= next.writable;
         }
-        misses
+        // What just began may be answered soon.
+        let is_late = self.wait.unread.is_some() && self.machine.max_read_delay(now).is_zero();
+        if is_late {
+            self.wait.unread = None;
+        }
+        misses || is_late
     }
 
     /// What the thread is to wait for after its turn.
@@ -194,8 +228,20 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
         }
         let next = self.next_wait(now);
         let kept = self.wait.deadline.filter(|deadline| *deadline > now);
-        self.wait = Wait { deadline: earlier(kept, next.deadline), ..next };
+        let deadline = earlier(kept, next.deadline);
+        self.wait = Wait { deadline, unread: self.unread(now, deadline, next.writable), ..next };
         Ok(self.wait)
+    }
+
+    /// Until when datagrams may lie unread.
+    fn unread(&self, now: Instant, deadline: Option<Instant>, writable: bool) -> Option<Instant> {
+        let delay = self.machine.max_read_delay(now);
+        if delay.is_zero() || writable {
+            return None;
+        }
+        let until = self.moderation.until(now, delay, deadline, self.socket.receive_room())?;
+        self.socket.ask_for_arrivals();
+        Some(until)
     }
 }
 
@@ -204,7 +250,7 @@ mod tests {
     use super::*;
 
     fn wait(deadline: Option<u64>, writable: bool) -> Wait {
-        Wait { deadline: deadline.map(Instant::from_nanos), writable }
+        Wait { deadline: deadline.map(Instant::from_nanos), writable, ..Wait::default() }
     }
 
     #[test]

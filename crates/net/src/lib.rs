@@ -65,6 +65,7 @@ mod engine;
 mod fault;
 mod group;
 mod handover;
+mod moderation;
 mod offload;
 mod outbox;
 mod posts;

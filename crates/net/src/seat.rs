@@ -18,6 +18,10 @@ use crate::thread::Ready;
 /// up to five times as long ([`MAX_DOUBLINGS`]).
 const LEASE: Duration = Duration::from_micros(200);
 
+/// For so many times as long as the socket is left alone at a time the thread stands aside at least: a
+/// guest comes and goes no more often.
+const PAUSES: u32 = 4;
+
 /// How often a guest that does not have to wait looks for datagrams all the same.
 const LOOK: Duration = Duration::from_micros(20);
 
@@ -64,6 +68,8 @@ pub(crate) struct Seat {
     returns: AtomicU32,
     /// Whether the thread, standing aside, will look by itself when the lease is over.
     is_watched: AtomicBool,
+    /// For how long at a time the socket is left alone, in nanoseconds.
+    pause: AtomicU64,
 }
 
 impl Seat {
@@ -79,6 +85,7 @@ impl Seat {
             last_left: AtomicU64::new(0),
             returns: AtomicU32::new(0),
             is_watched: AtomicBool::new(false),
+            pause: AtomicU64::new(0),
         }
     }
 
@@ -135,7 +142,17 @@ impl Seat {
     /// Whether no guest looks for datagrams, or has looked just now.
     pub(crate) fn wants_look(&self, now: Instant) -> bool {
         let last = Instant::from_nanos(self.last_left.load(Ordering::Relaxed));
-        !self.has_guest() && now.saturating_since(last) >= LOOK
+        !self.has_guest() && now.saturating_since(last) >= LOOK.max(self.pause())
+    }
+
+    /// From now on the socket is left alone for so long at a time.
+    pub(crate) fn set_pause(&self, pause: Duration) {
+        let nanos = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
+        self.pause.store(nanos, Ordering::Relaxed);
+    }
+
+    fn pause(&self) -> Duration {
+        Duration::from_nanos(self.pause.load(Ordering::Relaxed))
     }
 
     /// Counts a call at `now`, and says whether it is one of many, so that the caller does well to
@@ -166,7 +183,8 @@ impl Seat {
         watch.doublings = if come_and_go { (watch.doublings + 1).min(MAX_DOUBLINGS) } else { 0 };
         let lease = Instant::from_nanos(self.lease.load(Ordering::SeqCst));
         if come_and_go && (lease > now || self.has_guest()) {
-            return Vacancy::From(now + LEASE * (1 << watch.doublings));
+            let rest = LEASE * (1 << watch.doublings);
+            return Vacancy::From(now + rest.max(self.pause().saturating_mul(PAUSES)));
         }
         // Before the look at the guest: one that leaves behind it tells the thread.
         self.is_watched.store(false, Ordering::SeqCst);
@@ -254,6 +272,18 @@ mod tests {
         assert!(seat.invite(us(2_100)));
         assert!(seat.leave(us(2_200), false), "others wait for the thread");
         assert_eq!(seat.vacancy(us(2_210), &mut seat.watch()), Vacancy::Now);
+    }
+
+    #[test]
+    fn where_the_socket_is_left_alone_nobody_looks_more_often() {
+        let seat = frequented(2_000);
+        seat.set_pause(Duration::from_millis(1));
+        let mut watch = Watch { visits: 0, doublings: 0 };
+        assert_eq!(seat.vacancy(us(2_006), &mut watch), Vacancy::From(us(6_006)));
+        assert!(!seat.wants_look(us(2_999)) && seat.wants_look(us(3_000)));
+        // The guest comes and goes less often than it would else have to.
+        assert!(seat.invite(us(2_050)) && !seat.leave(us(3_100), true));
+        assert_eq!(seat.vacancy(us(6_006), &mut watch), Vacancy::Now, "it did not come back");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::time::Duration;
 use std::{task, thread};
 
 use rudp_base::{Application, Datagrams, Instant, Machine};
@@ -12,6 +13,7 @@ use rudp_base::{Application, Datagrams, Instant, Machine};
 use crate::clock::Clock;
 use crate::engine::{Engine, Wait};
 use crate::handover::Member;
+use crate::moderation::Look;
 use crate::posts::Posts;
 use crate::seat::Seat;
 use crate::socket::Socket;
@@ -115,8 +117,10 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
     /// is to send, all under one lock and with one reading of the clock. Returns what to wait for,
     /// and whom the application wants woken: the caller [wakes](Wakes::fire) them, with nothing locked.
     ///
-    /// `seated` is what it was received from. If that was replaced in the meantime, then so is
-    /// `seated`, and what was received is dropped: the machine knows that it has gone.
+    /// What was received has with it when it came, if that is known. `look` is what looking for it has
+    /// shown, and `writable` whether there is room again. `seated` is what it was received from. If that
+    /// was replaced in the meantime, then so is `seated`, and what was received is dropped: the machine
+    /// knows that it has gone.
     ///
     /// # Errors
     ///
@@ -124,8 +128,8 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
     pub(crate) fn turn<'a>(
         &self,
         seated: &mut Arc<Socket>,
-        received: impl Iterator<Item = Datagrams<'a>>,
-        writable: bool,
+        received: impl Iterator<Item = (Option<Instant>, Datagrams<'a>)>,
+        (look, writable): (Option<Look>, bool),
     ) -> io::Result<(Wait, Vec<task::Waker>)> {
         self.wanted.store(true, Ordering::Relaxed);
         let engine = self.engine.lock();
@@ -133,18 +137,22 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
         let engine = engine.map_err(|_| io::Error::other(PANICKED))?;
         let mut engine = Entered { engine, wakers: [&self.waker, &self.aside] };
         let now = self.clock.now();
-        self.run_posts(now, &mut engine);
         if engine.reseat(seated) {
-            engine.handle(now, std::iter::empty());
+            engine.handle(now, std::iter::empty(), None);
         } else {
-            engine.handle(now, received);
+            engine.handle(now, received, look);
             if writable {
                 engine.on_writable();
             }
         }
+        // Behind what came before now.
+        self.run_posts(now, &mut engine);
         engine.check_drops(now);
         engine.flush(now);
         let wait = engine.plan(now);
+        if let Ok(Wait { unread, .. }) = wait {
+            self.seat.set_pause(unread.map_or(Duration::ZERO, |unread| unread - now));
+        }
         let wakes = engine.take_wakes(|| self.wakes.spare());
         self.awake.store(false, Ordering::Relaxed);
         drop(engine);
@@ -309,6 +317,7 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
     ) -> R {
         let mut engine = Entered { engine, wakers: [&self.waker, &self.aside] };
         let now = self.clock.now();
+        engine.on_time(now);
         // Calls left earlier may come from this same thread: order is kept.
         self.run_posts(now, &mut engine);
         let Engine { machine, application, .. } = &mut *engine;
@@ -376,7 +385,7 @@ pub(crate) mod tests {
     /// A turn in which nothing was received.
     fn turn(shared: &Shared<Counter, impl Application<Counter>>) {
         let mut place = shared.seat.sit();
-        shared.turn(&mut place.socket, std::iter::empty(), false).unwrap();
+        shared.turn(&mut place.socket, std::iter::empty(), (None, false)).unwrap();
     }
 
     #[test]
@@ -420,7 +429,8 @@ pub(crate) mod tests {
         for batches in 0..2 {
             let mut bytes = [0; 4];
             let received = Datagrams::single(old.local_addr(), &mut bytes);
-            shared.turn(&mut place.socket, [received].into_iter(), false).unwrap();
+            let received = [(None, received)].into_iter();
+            shared.turn(&mut place.socket, received, (Some(Look::All), false)).unwrap();
             assert_eq!(place.socket.local_addr(), address);
             assert_eq!(shared.with(count), batches);
         }

@@ -4,6 +4,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Once, PoisonError, RwLock};
 
 use quinn_udp::{EcnCodepoint, UdpSockRef, UdpSocketState};
@@ -12,6 +13,8 @@ use socket2::{Domain, Protocol, Type};
 
 use crate::offload::Offload;
 use crate::receive::ReceiveBuffers;
+#[cfg(target_os = "linux")]
+use crate::sys::set_option;
 use crate::{address, fault, split};
 
 /// How to make a [`Socket`].
@@ -58,6 +61,9 @@ pub struct Socket {
     state: RwLock<UdpSocketState>,
     local_addr: SocketAddr,
     offload: Offload,
+    receive_room: usize,
+    /// The system was asked when datagrams come.
+    tells_arrivals: AtomicBool,
 }
 
 impl Socket {
@@ -77,7 +83,7 @@ impl Socket {
         if options.reuse_port {
             socket.set_reuse_port(true)?;
         }
-        set_buffers(&socket, options)?;
+        let receive_room = set_buffers(&socket, options)?;
         socket.bind(&address.into())?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         #[cfg(target_os = "linux")]
@@ -88,12 +94,39 @@ impl Socket {
             .ok_or_else(|| io::Error::other("a UDP socket without an IP address"))?;
         let max_segments = if options.offload { state.max_gso_segments() } else { 1 };
         let (state, offload) = (RwLock::new(state), Offload::new(max_segments));
-        Ok(Self { inner: socket, state, local_addr, offload })
+        Ok(Self {
+            inner: socket,
+            state,
+            local_addr,
+            offload,
+            receive_room,
+            tells_arrivals: AtomicBool::new(false),
+        })
     }
 
     /// The address the socket is bound to, with the port the system chose.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// How many bytes the system's receive buffer holds, its own bookkeeping aside.
+    pub(crate) fn receive_room(&self) -> usize {
+        self.receive_room
+    }
+
+    /// Asks the system to note when datagrams come, where it can. As long as a socket wants that, it does
+    /// so for every packet that comes to this machine: not to be asked for where nothing is left unread.
+    pub(crate) fn ask_for_arrivals(&self) {
+        #[cfg(target_os = "linux")]
+        if !self.tells_arrivals.swap(true, Ordering::Relaxed) {
+            // Without, what lay unread counts as having come when it was read.
+            let _ = set_option(self.inner.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1);
+        }
+    }
+
+    /// Whether the system was asked for that.
+    pub(crate) fn tells_arrivals(&self) -> bool {
+        self.tells_arrivals.load(Ordering::Relaxed)
     }
 
     /// From now on other sockets may have the same address.
@@ -221,16 +254,17 @@ impl AsFd for Socket {
     }
 }
 
-fn set_buffers(socket: &socket2::Socket, options: &SocketOptions) -> io::Result<()> {
+/// Sets the sizes of the buffers, and gives what the system granted for receiving, in bytes.
+fn set_buffers(socket: &socket2::Socket, options: &SocketOptions) -> io::Result<usize> {
     // Linux grants double of what is asked for, and says so, to make up for its own bookkeeping.
     let factor = if cfg!(target_os = "linux") { 2 } else { 1 };
     // Where a limit is exceeded, some systems give what they can and others refuse: either way
     // the size afterwards tells.
     let _ = socket.set_recv_buffer_size(options.receive_buffer);
-    let got = socket.recv_buffer_size()? / factor;
-    if got < options.receive_buffer {
+    let granted = socket.recv_buffer_size()? / factor;
+    if granted < options.receive_buffer {
         static WARNED: Once = Once::new();
-        WARNED.call_once(|| warn_small("receive", "rmem_max", got, options.receive_buffer));
+        WARNED.call_once(|| warn_small("receive", "rmem_max", granted, options.receive_buffer));
     }
     let _ = socket.set_send_buffer_size(options.send_buffer);
     let got = socket.send_buffer_size()? / factor;
@@ -238,7 +272,7 @@ fn set_buffers(socket: &socket2::Socket, options: &SocketOptions) -> io::Result<
         static WARNED: Once = Once::new();
         WARNED.call_once(|| warn_small("send", "wmem_max", got, options.send_buffer));
     }
-    Ok(())
+    Ok(granted)
 }
 
 fn warn_small(which: &str, limit: &str, got: usize, asked: usize) {
@@ -259,8 +293,6 @@ fn set_linux_options(
 ) -> io::Result<()> {
     use rustix::net::sockopt;
 
-    use crate::sys::set_option;
-
     if options.fragment {
         sockopt::set_ip_mtu_discover(socket, sockopt::Ipv4PathMtuDiscovery::DONT)?;
         if address.is_ipv6() {
@@ -272,8 +304,8 @@ fn set_linux_options(
         // A system without the option does not merge either.
         let _ = set_option(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO, 0);
     }
-    // Nobody reads the system's timestamps, and as long as any socket asks for them it takes one
-    // of every packet it receives.
+    // Mostly nobody reads the system's timestamps, and as long as any socket asks for them it takes
+    // one of every packet it receives.
     let _ = set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 0);
     Ok(())
 }

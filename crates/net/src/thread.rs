@@ -8,8 +8,10 @@ use std::{io, mem, task};
 use rudp_base::{Application, Instant, Machine};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::engine::Wait;
+use crate::clock::unix_time;
+use crate::engine::{Wait, earlier};
 use crate::fault::Fault;
+use crate::moderation::Look;
 use crate::outbox::RETRY;
 use crate::receive::ReceiveBuffers;
 use crate::seat::{Place, Vacancy};
@@ -44,6 +46,11 @@ impl Pause {
     /// When there is something to do in any case.
     pub(crate) fn deadline(self) -> Option<Instant> {
         self.wait.deadline
+    }
+
+    /// The same, for one who wants each datagram as soon as it comes.
+    pub(crate) fn eager(self) -> Self {
+        Self { wait: Wait { unread: None, ..self.wait }, ..self }
     }
 
     /// Whether there is something to wait for besides datagrams and time.
@@ -119,8 +126,13 @@ pub(crate) fn act<M: Machine, A: Application<M>>(
         buffers.clear();
     }
     let has_failed = readable && !receive(shared, socket, buffers)?;
+    let found = if buffers.is_full() { Look::Some } else { Look::All };
+    let look = (readable || received).then_some(found);
+    let clocks = socket.tells_arrivals().then(|| (shared.clock.now(), unix_time()));
     shared.member.exchange(buffers, mail);
-    let turn = shared.turn(socket, buffers.batches().chain(mail.batches()), writable);
+    let mail = mail.batches().map(|batch| (None, batch));
+    let received = buffers.timed_batches(clocks).chain(mail);
+    let turn = shared.turn(socket, received, (look, writable));
     shared.serve_posts();
     let (wait, wakes) = turn?;
     Ok((Pause { wait, has_failed }, wakes))
@@ -134,9 +146,11 @@ pub(crate) fn rest<M: Machine, A: Application<M>>(
     deadline: Option<Instant>,
 ) -> io::Result<()> {
     let Pause { mut wait, has_failed } = pause;
-    wait.deadline = wait.deadline.into_iter().chain(deadline).min();
+    wait.deadline = earlier(wait.deadline, deadline);
     place.ready = if has_failed {
         linger(shared, wait)?
+    } else if let Some(unread) = wait.unread {
+        look_after(shared, earlier(wait.deadline, Some(unread)))?
     } else if !place.buffers.is_full() {
         await_ready(shared, &place.socket, wait)?
     } else if wait.writable {
@@ -196,9 +210,16 @@ fn await_ready<M: Machine, A: Application<M>>(
 /// system tells of errors even those who do not ask for them, so the socket is left out altogether.
 fn linger<M: Machine, A: Application<M>>(shared: &Shared<M, A>, wait: Wait) -> io::Result<Ready> {
     let retry = shared.clock.now() + RETRY;
-    let deadline = wait.deadline.map_or(retry, |deadline| deadline.min(retry));
+    look_after(shared, earlier(wait.deadline, Some(retry)))
+}
+
+/// Sleeps until `time`, or somebody wakes the sleeper, whatever the socket has: that is looked at then.
+fn look_after<M: Machine, A: Application<M>>(
+    shared: &Shared<M, A>,
+    time: Option<Instant>,
+) -> io::Result<Ready> {
     let mut files = [PollFd::new(&shared.waker, PollFlags::IN)];
-    sleep(shared, &shared.waker, &mut files, Some(deadline))?;
+    sleep(shared, &shared.waker, &mut files, time)?;
     Ok(Ready { readable: true, ..Ready::default() })
 }
 
@@ -252,7 +273,7 @@ mod tests {
         std::net::UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"there", to).unwrap();
         let started = shared.clock.now();
         assert!(await_ready(&shared, &place.socket, Wait::default()).unwrap().readable);
-        let ready = linger(&shared, Wait { deadline: None, writable: true }).unwrap();
+        let ready = linger(&shared, Wait { writable: true, ..Wait::default() }).unwrap();
         assert!(ready.readable && !ready.writable);
         assert!(shared.clock.now() >= started + RETRY);
     }
@@ -263,7 +284,7 @@ mod tests {
         // Waits for nothing: a wake-up, or a timer that is due.
         shared.waker.wake();
         linger(&shared, Wait::default()).unwrap();
-        linger(&shared, Wait { deadline: Some(Instant::ZERO), writable: false }).unwrap();
+        linger(&shared, Wait { deadline: Some(Instant::ZERO), ..Wait::default() }).unwrap();
         assert_eq!(shared.wake_ups.load(Ordering::Relaxed), 2);
     }
 }

@@ -109,6 +109,8 @@ impl Visit<'_> {
                 continue;
             }
             if pause.is_urgent() || !self.spin(shared, &mut place, pause) {
+                // Who spends the processor's time on it wants no datagram late.
+                let pause = if self.spin.is_zero() { pause } else { pause.eager() };
                 rest(shared, &mut place, pause, self.deadline)?;
             }
         }

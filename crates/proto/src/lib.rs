@@ -23,6 +23,7 @@ mod packet;
 mod path;
 mod priority;
 mod ranges;
+mod read_delay;
 mod recovery;
 mod redundancy;
 mod streams;

@@ -107,6 +107,10 @@ impl Machine for Node {
         times.into_iter().flatten().min()
     }
 
+    fn max_read_delay(&self, now: Instant) -> Duration {
+        self.endpoint.max_read_delay(now)
+    }
+
     fn poll_event(&mut self) -> Option<NodeEvent> {
         if let Some(event) = self.endpoint.poll_event() {
             return Some(NodeEvent::Protocol(event));

@@ -21,6 +21,8 @@ pub(crate) struct Arrived {
     pub(crate) remote: SocketAddr,
     pub(crate) local: Option<IpAddr>,
     pub(crate) data: Vec<u8>,
+    /// When, as the machine was told.
+    pub(crate) at: Instant,
     /// Who received it.
     pub(crate) by: ThreadId,
 }
@@ -38,6 +40,8 @@ pub(crate) struct Peer {
     pub(crate) echo: bool,
     pub(crate) outgoing: VecDeque<(Transmit, Vec<u8>)>,
     pub(crate) deadlines: Vec<Instant>,
+    /// How long datagrams may lie unread.
+    pub(crate) patience: Duration,
     pub(crate) count: u64,
     pub(crate) last_now: Instant,
     pub(crate) events: VecDeque<Event>,
@@ -72,7 +76,7 @@ impl Machine for Peer {
                 self.outgoing.push_back((transmit, data.to_vec()));
             }
             let (data, by) = (data.to_vec(), thread::current().id());
-            self.events.push_back(Event::Arrived(Arrived { remote, local, data, by }));
+            self.events.push_back(Event::Arrived(Arrived { remote, local, data, at: now, by }));
         }
     }
 
@@ -97,6 +101,10 @@ impl Machine for Peer {
 
     fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    fn max_read_delay(&self, _: Instant) -> Duration {
+        self.patience
     }
 }
 

@@ -1,6 +1,8 @@
 //! When a connection wants to be called, and whom it calls then.
 //! Each part knows its own deadline; here they are put together.
 
+use core::time::Duration;
+
 use rudp_base::Instant;
 use rudp_wire::code::Code;
 use rudp_wire::packet::Profile;
@@ -9,6 +11,7 @@ use super::Connection;
 use super::receive::tell;
 use crate::event::Ended;
 use crate::handshake::Failure;
+use crate::read_delay::{is_bulk, read_delay};
 use crate::recovery::TimeoutOutcome;
 
 impl Connection {
@@ -40,6 +43,22 @@ impl Connection {
         add(self.confirmation.as_ref().map(|confirmation| confirmation.1));
         add(self.pacing(now));
         (first < Instant::MAX).then_some(first)
+    }
+
+    /// How long packets may lie unread: not at all, unless there are many of them, or of their
+    /// acknowledgements. `None` if it does not matter, as nothing came but a sign of life.
+    pub(crate) fn read_delay(&mut self, now: Instant) -> Option<Duration> {
+        if self.rest.has_nodded() {
+            return None;
+        }
+        let rtt = self.recovery.rtt().smoothed;
+        let delay = read_delay(rtt).min(self.config.max_read_delay);
+        if delay.is_zero() || self.closing.is_over() {
+            return Some(Duration::ZERO);
+        }
+        let coming = self.inflow.packets(now, rtt, self.counters.packets_received);
+        let in_flight = self.recovery.bytes_in_flight() / u64::from(self.size()).max(1);
+        Some(if is_bulk(coming.max(in_flight)) { delay } else { Duration::ZERO })
     }
 
     /// When the program's close has to have an outcome, if it has none.

@@ -49,6 +49,7 @@ use crate::mtu::Mtu;
 use crate::pacer::Pacer;
 use crate::path::{Address, Path};
 use crate::priority::Turns;
+use crate::read_delay::Inflow;
 use crate::recovery::Recovery;
 use crate::redundancy::Redundancy;
 use crate::streams::{Side, StreamEvent, Streams};
@@ -128,6 +129,7 @@ pub(crate) struct Connection {
     turns: Turns,
     idle: Idle,
     lull: Lull,
+    inflow: Inflow,
     idle_timeout: Option<Duration>,
     rest: Rest,
     path: Path,
@@ -222,6 +224,7 @@ impl Connection {
             turns: Turns::default(),
             idle: Idle::new(now),
             lull: Lull::default(),
+            inflow: Inflow::default(),
             idle_timeout: new_idle_timeout(&config, &parameters),
             rest: Rest::default(),
             path,

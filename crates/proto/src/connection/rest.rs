@@ -24,10 +24,15 @@ impl Rest {
     /// A packet was sent or came, with more in it than that its sender is alive if it `is_news`.
     pub(super) fn on_packet(&mut self, now: Instant, is_news: bool) {
         if is_news || self.stirred_at.is_some() {
-            self.stirred_at = Some(now);
+            *self = Self { stirred_at: Some(now), has_nodded: false };
         } else {
             self.has_nodded = true;
         }
+    }
+
+    /// Whether it rests, and has given a sign of life meanwhile.
+    pub(super) fn has_nodded(&self) -> bool {
+        self.has_nodded
     }
 
     /// When memory is given back, if nothing happens.
@@ -90,6 +95,6 @@ mod tests {
         rest.on_packet(at(5), false);
         assert_eq!((rest.due(PTO), rest.has_nodded), (None, true));
         rest.on_packet(at(6), true);
-        assert_eq!(rest.due(PTO), Some(at(46)));
+        assert_eq!((rest.due(PTO), rest.has_nodded), (Some(at(46)), false));
     }
 }

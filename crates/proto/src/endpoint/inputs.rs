@@ -2,6 +2,7 @@
 //! answered to those that belong nowhere. What happens in a session is the connection's.
 
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 
 use std::sync::Arc;
 
@@ -26,6 +27,10 @@ impl Endpoint {
     ) {
         let arrival = Arrival { remote, local, len: datagram.len() };
         let Ok(packet) = Packet::parse(datagram, self.cx.crypto.profile()) else { return };
+        if !matches!(packet, Packet::Data(_)) {
+            // Who sets up a session waits for it.
+            self.patience.note(now, Duration::ZERO);
+        }
         match packet {
             Packet::Data(packet) => self.on_data(now, &arrival, ecn, &packet),
             Packet::Ack(ack) => self.on_ack(now, &arrival, ecn, &ack),

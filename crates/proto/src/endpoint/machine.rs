@@ -1,6 +1,9 @@
 //! The endpoint as a [`Machine`]: whose turn it is, and what everybody is told.
 //! What datagrams mean is in `inputs`.
 
+use core::mem;
+use core::time::Duration;
+
 use rudp_base::{Datagrams, Instant, Machine, Transmit};
 use rudp_wire::code::Code;
 
@@ -21,6 +24,11 @@ impl Machine for Endpoint {
         for datagram in datagrams.iter() {
             self.on_datagram(now, remote, local, ecn, datagram);
         }
+        let touched = mem::take(&mut self.touched);
+        for &index in &touched {
+            self.note(now, index);
+        }
+        self.touched = touched;
         self.settle(now);
     }
 
@@ -67,6 +75,7 @@ impl Machine for Endpoint {
             };
             slot.is_ready = !self.cx.is_drained;
             let has_more = slot.is_ready;
+            self.note(now, index);
             self.join(now, &mut transmit, buffer);
             // What was sent may have been the last of its kind: a message, or a packet.
             if self.report(now, index) && has_more {
@@ -87,6 +96,10 @@ impl Machine for Endpoint {
 
     fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    fn max_read_delay(&self, now: Instant) -> Duration {
+        self.patience.get(now)
     }
 }
 
@@ -114,10 +127,19 @@ impl Endpoint {
                 batch.len += len;
                 self.ready.remove(misses);
                 self.ready.push_back(index);
+                self.note(now, index);
                 self.touch(index);
             } else {
                 misses += 1;
             }
+        }
+    }
+
+    /// Packets of a session came or left: how long the next ones may lie unread depends on it.
+    fn note(&mut self, now: Instant, index: u32) {
+        let slot = self.slots.get_mut(index as usize);
+        if let Some(delay) = slot.map_or(Some(Duration::ZERO), |slot| slot.read_delay(now)) {
+            self.patience.note(now, delay);
         }
     }
 

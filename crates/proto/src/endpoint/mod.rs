@@ -32,6 +32,7 @@ use crate::handshake::{
     When,
 };
 use crate::memory::{Memory, Windows};
+use crate::read_delay::Patience;
 
 pub use self::session::{
     Fail, Message, MessageFate, Read, ReceiptState, ReceivedMode, SendMode, Session, State, Stats,
@@ -107,6 +108,8 @@ pub struct Endpoint {
     /// RESETs that are for no session here, and perhaps for one of another socket.
     strays: VecDeque<StrayReset>,
     stray_rate: Rate,
+    /// How long packets may lie unread.
+    patience: Patience,
     is_shut_down: bool,
 }
 
@@ -165,6 +168,7 @@ impl Endpoint {
             answers: VecDeque::new(),
             strays: VecDeque::new(),
             stray_rate: Rate::new(MAX_STRAYS),
+            patience: Patience::default(),
             is_shut_down: false,
             cx: Resources::new(
                 crypto,

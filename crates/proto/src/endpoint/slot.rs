@@ -2,6 +2,7 @@
 //! The table itself, and the session's place in queues, are the endpoint's.
 
 use core::fmt;
+use core::time::Duration;
 use std::sync::Arc;
 
 use rudp_base::Instant;
@@ -82,6 +83,14 @@ impl Slot {
             Stage::Asking(attempt, _) => attempt.timeout(),
             Stage::Live(connection) => connection.timeout(now),
             Stage::Failed(_) => None,
+        }
+    }
+
+    /// How long packets for it may lie unread, if it matters.
+    pub(super) fn read_delay(&mut self, now: Instant) -> Option<Duration> {
+        match &mut self.stage {
+            Stage::Live(connection) => connection.read_delay(now),
+            Stage::Asking(..) | Stage::Failed(_) => Some(Duration::ZERO),
         }
     }
 

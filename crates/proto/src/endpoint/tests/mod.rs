@@ -5,6 +5,7 @@ mod crowd;
 mod ending;
 mod joined;
 mod packets;
+mod patience;
 mod sizes;
 mod stray_resets;
 mod worn_keys;

@@ -1,0 +1,167 @@
+//! How long packets may lie unread without harm, so that one wake-up is for several of them: what a
+//! session can bear ([`read_delay`]), and what all sessions of an endpoint can ([`Patience`]).
+//! Whether anybody makes use of it is decided by who runs the machine.
+
+use core::time::Duration;
+
+use rudp_base::Instant;
+
+/// On shorter paths packets are read at once: a timer is no better there than a wake-up.
+const LEAST_RTT: Duration = Duration::from_millis(10);
+
+/// Packets may lie unread for this part of a round trip: by no more do its time and what depends on it
+/// grow.
+const PART_OF_RTT: u32 = 32;
+
+/// So many packets in a round trip are bulk, of which none is waited for by itself.
+const BULK: u64 = 32;
+
+/// For at least this time, and for twice as long at most, an endpoint reads at once after it had
+/// to do with a session that needs it.
+const MEMORY: Duration = Duration::from_millis(100);
+
+/// What a session can bear at most on a path with that round-trip time, if it [has much to
+/// do](is_bulk).
+pub(crate) fn read_delay(rtt: Duration) -> Duration {
+    if rtt < LEAST_RTT { Duration::ZERO } else { rtt / PART_OF_RTT }
+}
+
+/// Whether so many packets in a round trip, which are coming or in flight, are bulk.
+pub(crate) fn is_bulk(packets: u64) -> bool {
+    packets >= BULK
+}
+
+/// How many packets come in a round trip.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Inflow {
+    /// When the current round began, and how many packets had come in all by then.
+    began_at: Instant,
+    before: u64,
+    /// How many came in the round before.
+    last: u64,
+}
+
+impl Inflow {
+    /// How many it were in the last round trip of `rtt`, or are in this one by now if that is more.
+    /// `received` have come in all.
+    pub(crate) fn packets(&mut self, now: Instant, rtt: Duration, received: u64) -> u64 {
+        let current = received.saturating_sub(self.before);
+        let age = now - self.began_at;
+        if age < rtt {
+            return self.last.max(current);
+        }
+        // After a pause it begins anew.
+        self.last = if age < rtt.saturating_mul(2) { current } else { 0 };
+        (self.began_at, self.before) = (now, received);
+        self.last
+    }
+}
+
+/// The least of what sessions could bear lately: one that cannot wait does not have to for
+/// another's sake.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Patience {
+    began_at: Instant,
+    least: Duration,
+    /// The least before that.
+    before: Duration,
+}
+
+impl Patience {
+    /// Something happened to a session that can bear `delay`.
+    pub(crate) fn note(&mut self, now: Instant, delay: Duration) {
+        let age = now - self.began_at;
+        if age < MEMORY {
+            self.least = self.least.min(delay);
+            return;
+        }
+        let is_recent = age < MEMORY * 2;
+        self.before = if is_recent { self.least } else { Duration::ZERO };
+        (self.began_at, self.least) = (now, delay);
+    }
+
+    /// What all of them can bear; nothing if none was heard of.
+    pub(crate) fn get(&self, now: Instant) -> Duration {
+        if now - self.began_at < MEMORY * 2 { self.least.min(self.before) } else { Duration::ZERO }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+    const RTT: Duration = Duration::from_millis(32);
+
+    fn at(ms: u32) -> Instant {
+        Instant::ZERO + Duration::from_secs(9) + MS * ms
+    }
+
+    #[test]
+    fn a_session_bears_a_part_of_a_long_round_trip() {
+        let us = Duration::from_micros;
+        let table = [(us(100), 0), (us(9_999), 0), (10 * MS, 312), (640 * MS, 20_000)];
+        for (rtt, micros) in table {
+            assert_eq!(read_delay(rtt).as_micros(), micros, "{rtt:?}");
+        }
+        assert!(is_bulk(32) && !is_bulk(31));
+    }
+
+    #[test]
+    fn packets_are_counted_by_round_trip() {
+        let mut inflow = Inflow::default();
+        // (when, how many have come in all, how many come in a round trip)
+        let table = [
+            (0, 1_000, 0, "what came before is of no round"),
+            (10, 1_020, 20, "the round has begun"),
+            (31, 1_060, 60, "it goes on"),
+            (32, 1_064, 64, "it is over"),
+            (33, 1_065, 64, "the next one has hardly begun"),
+            (60, 1_075, 64, "it has fewer"),
+            (64, 1_080, 16, "and is over"),
+            (200, 1_081, 0, "after a pause"),
+            (210, 1_100, 19, "it begins anew"),
+        ];
+        for (ms, received, packets, why) in table {
+            assert_eq!(inflow.packets(at(ms), RTT, received), packets, "{why}");
+        }
+    }
+
+    #[test]
+    fn the_least_counts_for_a_while() {
+        let mut patience = Patience::default();
+        assert_eq!(patience.get(at(0)), Duration::ZERO);
+        // (when, what a session can bear, what all can)
+        let table = [
+            (0, 2, 0, "nothing is known of what was before"),
+            (99, 2, 0, "for a while"),
+            (100, 2, 2, "now it is"),
+            (150, 1, 1, "another cannot bear as much"),
+            (200, 2, 1, "and may come again"),
+            (299, 2, 1, "up to here"),
+            (300, 2, 2, "no more"),
+            (310, 0, 0, "somebody waits"),
+            (320, 2, 0, "and still does"),
+            (400, 2, 0, "for at least 100 ms"),
+            (500, 2, 2, "and less than 200"),
+            (900, 2, 0, "after a pause anybody may"),
+        ];
+        for (ms, delay, all, why) in table {
+            patience.note(at(ms), MS * delay);
+            assert_eq!(patience.get(at(ms)), MS * all, "{why}");
+        }
+        assert_eq!(patience.get(at(1_100)), Duration::ZERO, "nobody was heard of for long");
+    }
+
+    #[test]
+    fn extremes_are_no_overflow() {
+        let (mut inflow, mut patience) = (Inflow::default(), Patience::default());
+        for now in [Instant::ZERO, Instant::MAX, Instant::ZERO] {
+            for rtt in [Duration::ZERO, Duration::MAX] {
+                inflow.packets(now, rtt, u64::MAX);
+                patience.note(now, read_delay(rtt));
+                patience.get(now);
+            }
+        }
+    }
+}
