@@ -49,14 +49,20 @@ fn long_and_fast_paths_are_used() {
 
 #[test]
 fn bursts_of_loss_cost_about_as_much() {
-    let mut bulk = Bulk::path(1, 40 * MBIT, 40 * MS, 1.0, 0.0);
-    let burst = BurstLoss { enter: 0.0132, leave: 0.25, good_loss: 0.0, bad_loss: 1.0 };
-    bulk.link_mut().burst_loss = Some(burst);
-    bulk.add(Congestion::Bbr);
-    bulk.run_for(15 * S);
+    let share = |seed| {
+        let mut bulk = Bulk::path(seed, 40 * MBIT, 40 * MS, 1.0, 0.0);
+        let burst = BurstLoss { enter: 0.0132, leave: 0.25, good_loss: 0.0, bad_loss: 1.0 };
+        bulk.link_mut().burst_loss = Some(burst);
+        bulk.add(Congestion::Bbr);
+        bulk.run_for(15 * S);
+        record("bursts", &bulk.world);
+        bulk.share()
+    };
+    // A burst at the wrong moment costs one flow much, so that the median of five counts.
+    let mut shares: Vec<f64> = (1..=5).map(share).collect();
+    shares.sort_by(f64::total_cmp);
     // 5 % are lost, which the link does not know of itself.
-    assert!(bulk.share() > 0.95 * 0.88, "{}", bulk.share());
-    record("bursts", &bulk.world);
+    assert!(shares[2] > 0.95 * 0.88, "seeds 1 to 5, sorted: {shares:?}");
 }
 
 #[test]

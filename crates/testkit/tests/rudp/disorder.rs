@@ -17,7 +17,12 @@ const S: Duration = Duration::from_secs(1);
 /// A flow over 100 Mbit/s and 50 ms after its start, with both ways changed, and its share of what
 /// arrives in 8 s.
 fn share(name: &str, change: impl Fn(&mut LinkConfig)) -> (Bulk, f64) {
-    let mut bulk = Bulk::path(1, 100 * MBIT, 50 * MS, 1.0, 0.0);
+    share_of(1, name, change)
+}
+
+/// The same with another seed.
+fn share_of(seed: u64, name: &str, change: impl Fn(&mut LinkConfig)) -> (Bulk, f64) {
+    let mut bulk = Bulk::path(seed, 100 * MBIT, 50 * MS, 1.0, 0.0);
     bulk.add(Congestion::Bbr);
     change(bulk.link_mut());
     change(bulk.back_mut(0));
@@ -41,9 +46,13 @@ fn bursts_of_loss_cost_what_they_lose() {
         let enter = leave * loss / (1.0 - loss);
         let model = BurstLoss { enter, leave, good_loss: 0.0, bad_loss: 1.0 };
         let name = format!("bursts of {burst}, {} % in all", loss * 100.0);
-        let (_, share) = share(&name, |link| link.burst_loss = Some(model));
+        // A burst at the wrong moment costs one flow much, so that the median of five counts.
+        let mut shares: Vec<f64> = (1..=5)
+            .map(|seed| share_of(seed, &name, |link| link.burst_loss = Some(model)).1)
+            .collect();
+        shares.sort_by(f64::total_cmp);
         // The link does not know of its bursts.
-        assert!(share > (1.0 - loss) * 0.9, "{name}: {share}");
+        assert!(shares[2] > (1.0 - loss) * 0.9, "{name}, seeds 1 to 5, sorted: {shares:?}");
     }
 }
 

@@ -161,6 +161,16 @@ impl Loss {
         }
     }
 
+    /// Whether there is a queue worth the name.
+    pub(super) fn has_queue(&self) -> bool {
+        self.has_queue
+    }
+
+    /// Whether the path loses so little that the rate hardly varies by chance from round to round.
+    pub(super) fn is_rare(&self) -> bool {
+        self.baseline() < THRESHOLD
+    }
+
     /// Asks whether there will be a queue all the time from now on.
     pub(super) fn watch_queue(&mut self) {
         self.is_standing = true;

@@ -10,6 +10,10 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// After so long without a sample that low it is looked for (draft-ietf-ccwg-bbr, 2.16.2,
 /// `ProbeRTTInterval`).
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+/// Both are at least so many round trips, and twice as many: `Startup` with its `Drain`, and a cycle of
+/// probing, take so long, and at their ends the queue is empty without a search. The draft's times,
+/// which are for round trips of up to half a second, would have one begun on the way there.
+const PROBE_ROUNDS: u32 = 10;
 /// A sample that is at most this part above the minimum confirms it: the queue was empty, as it
 /// would be after a search. The draft wants a lower sample, which a path without jitter never gives.
 const SAME_DIVISOR: u32 = 64;
@@ -37,7 +41,9 @@ impl MinRtt {
 
     /// An acknowledgement came, with a sample if it gave one.
     pub(super) fn on_ack(&mut self, now: Instant, sample: Option<Duration>) {
-        self.is_due = self.recent.is_some_and(|(_, at)| now - at > PROBE_INTERVAL);
+        let rounds = self.get().unwrap_or_default().saturating_mul(PROBE_ROUNDS);
+        let interval = PROBE_INTERVAL.max(rounds);
+        self.is_due = self.recent.is_some_and(|(_, at)| now - at > interval);
         if let Some(rtt) = sample {
             match &mut self.recent {
                 Some((least, at)) if !self.is_due => {
@@ -50,7 +56,8 @@ impl MinRtt {
             }
         }
         let Some((recent, at)) = self.recent else { return };
-        let is_old = |(least, since): (Duration, Instant)| recent <= least || now - since > WINDOW;
+        let window = WINDOW.max(rounds.saturating_mul(2));
+        let is_old = |(least, since): (Duration, Instant)| recent <= least || now - since > window;
         if self.estimate.is_none_or(is_old) {
             self.estimate = Some((recent, at));
         }
@@ -89,6 +96,28 @@ mod tests {
             (11_000, 70, 40, false),
             (11_001, 70, 55, false),
             (12_000, 30, 30, true),
+        ];
+        for (time, rtt, estimate, is_due) in table {
+            min.on_ack(at(time), Some(rtt * MS));
+            assert_eq!(min.get(), Some(estimate * MS), "at {time}");
+            assert_eq!(min.is_due(), is_due, "at {time}");
+        }
+    }
+
+    #[test]
+    fn with_long_round_trips_it_lasts_twenty_and_is_looked_for_after_ten() {
+        let mut min = MinRtt::default();
+        // (time, sample in ms, estimate in ms, whether it is due)
+        let table = [
+            (0, 600, 600, false),
+            (5_001, 900, 600, false),
+            (6_000, 900, 600, false),
+            (6_001, 900, 600, true),
+            (12_000, 900, 600, false),
+            (12_001, 900, 900, false),
+            // Ten of the new ones.
+            (21_001, 1_000, 900, false),
+            (21_002, 1_000, 900, true),
         ];
         for (time, rtt, estimate, is_due) in table {
             min.on_ack(at(time), Some(rtt * MS));

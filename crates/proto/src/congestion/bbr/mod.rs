@@ -1,7 +1,10 @@
 //! [`Bbr`]: a model of the path, its bandwidth and round-trip time, that decides how fast to send
 //! (BBR, version 3, draft-ietf-ccwg-bbr-06). Samples are made, and packets spread, elsewhere.
 //!
-//! It deviates from the draft in what it takes for congestion: see [`loss`]. Since the rate at which
+//! It deviates from the draft in what it takes for congestion: see [`loss`]. It begins with a rate
+//! besides the initial window (see [`startup`]), grows faster than by doubling where the path shows that
+//! it takes more (see [`train`]), and ends a probe sooner that makes nothing but a queue (see
+//! [`probe_bw`]). Since the rate at which
 //! data arrive is less than the one at which they leave where a path loses some of them whatever is
 //! done, both the pacing rate and the bandwidth-delay product are those of what has to be sent.
 
@@ -136,9 +139,9 @@ impl Bbr {
             undo: Undo::default(),
             drain_since: 0,
             bw: 0,
-            window: INITIAL_PACKETS * max_datagram_size,
+            window: startup::FIRST_PACKETS * max_datagram_size,
             prior_window: 0,
-            pacing_rate: None,
+            pacing_rate: Some(startup::FIRST_RATE_PACKETS * max_datagram_size),
             max_datagram_size,
             delivered: 0,
             in_flight: 0,
@@ -182,7 +185,11 @@ impl Bbr {
             self.bounds.cut(self.max_bw.get(), self.window, self.latest);
         }
         if !is_limited && self.latest.rate > 0 {
-            let has_queue = self.state == State::Startup && self.train.is_over();
+            let has_queue = match self.state {
+                State::Startup => self.train.is_over(),
+                State::Up => self.loss.has_queue() && self.loss.is_rare() && !self.has_rivals(),
+                _ => false,
+            };
             self.pipe.on_round(self.latest.rate, has_queue);
         }
         if self.state == State::Startup {
@@ -253,6 +260,9 @@ impl Controller for Bbr {
         let delivery = &sample.delivery;
         self.delivered = delivery.delivered;
         self.in_flight = sample.bytes_in_flight;
+        if self.rounds.count() == 0 {
+            self.end_first_flight(sample.prior_in_flight);
+        }
         self.rounds.on_ack(delivery.prior_delivered, delivery.delivered);
         let is_limited = sample.is_app_limited || delivery.prior_delivered < self.limited_until;
         let newest = Latest {

@@ -5,6 +5,13 @@
 //! flows that fill it, as CUBIC does, or more of this kind. A probe takes bandwidth from them that
 //! they need longer to take back than the draft waits, so that it comes half as often then; and
 //! losses while cruising count from the first one on, as they do for the draft.
+//!
+//! A probe ends after two rounds in which no more arrived, and not after three, if there is a queue by
+//! then: it is this flow's, and a third round only makes it longer. The draft's probe leaves half a
+//! bandwidth-delay product in the queue, which takes six round trips to drain at 90 % of the rate. Where
+//! a round trip takes 600 ms that is the whole cycle, no sample is free of the queue for five seconds,
+//! and each cycle ends in a `ProbeRTT` that the path is not used in. It stays at three
+//! where others fill the queue, and on paths that lose more than 2 %, where two may be poor by chance.
 
 use core::time::Duration;
 

@@ -110,7 +110,7 @@ impl Feed {
 #[test]
 fn startup_doubles_and_ends_on_a_plateau_of_three_rounds() {
     let mut feed = Feed::new();
-    assert_eq!((feed.bbr.pacing_rate(), feed.bbr.window()), (None, 10_000));
+    assert_eq!((feed.bbr.pacing_rate(), feed.bbr.window()), (Some(100_000), 60_000));
     // 10,000 bytes in 100 ms, times 2.77.
     feed.round(10_000, SIZE);
     assert_eq!(feed.bbr.pacing_rate(), Some(304_700), "11,000 bytes per round trip, times 2.77");
@@ -126,6 +126,20 @@ fn startup_doubles_and_ends_on_a_plateau_of_three_rounds() {
         assert_eq!(feed.round(rate, 2 * BDP), state, "{rate}");
     }
     assert_eq!(feed.bbr.pacing_rate(), Some(RATE * 6 / 5 / 2 * 99 / 100));
+}
+
+// spec: 8.4.1
+#[test]
+fn the_window_grows_from_what_was_in_flight_before_the_first_acknowledgement() {
+    // (packets in flight, the window after one of them was acknowledged)
+    let table = [(1, 11_000), (10, 11_000), (30, 31_000), (60, 61_000)];
+    for (packets, window) in table {
+        let mut feed = Feed::new();
+        feed.round(SIZE * 1_000 / RTT, packets * SIZE);
+        assert_eq!(feed.bbr.window(), window, "{packets}");
+        let rate = window * 1_000 / RTT;
+        assert_eq!(feed.bbr.pacing_rate(), Some(rate * 277 / 100), "{packets}");
+    }
 }
 
 #[test]
@@ -195,6 +209,24 @@ fn the_cycle_has_its_gains_and_times() {
 }
 
 #[test]
+fn a_probe_that_makes_nothing_but_a_queue_ends_a_round_earlier() {
+    // (round-trip time in the probe, rounds until it ends)
+    for (rtt, rounds) in [(RTT, 3), (RTT + RTT / 8, 3), (RTT + RTT / 8 + 1, 2)] {
+        let mut feed = Feed::cruising();
+        feed.until(State::Up, RATE, BDP);
+        feed.rtt = rtt;
+        assert_eq!(feed.until(State::Down, RATE, BDP * 5 / 4), rounds, "{rtt} ms");
+    }
+    // More arrives: the queue is no reason.
+    let mut feed = Feed::cruising();
+    feed.until(State::Up, RATE, BDP);
+    feed.rtt = RTT + RTT / 4;
+    for percent in [125, 157, 197] {
+        assert_eq!(feed.round(RATE * percent / 100, 2 * BDP), State::Up);
+    }
+}
+
+#[test]
 fn a_probe_follows_more_bandwidth_and_the_filter_forgets_less() {
     let mut feed = Feed::probing();
     for percent in [125, 156, 195] {
@@ -239,6 +271,7 @@ fn loss_without_a_queue_is_no_congestion_once_it_is_known() {
         feed.lose(BDP / SIZE / 19, BDP);
         feed.round(RATE, BDP);
     }
+    assert!(!feed.bbr.loss.is_rare() && Feed::cruising().bbr.loss.is_rare());
     let baseline = feed.bbr.loss.baseline();
     assert!((0.04..0.055).contains(&baseline), "{baseline}");
     let paced = feed.bbr.pacing_rate().unwrap();
@@ -350,6 +383,6 @@ fn another_path_is_another_model() {
     feed.bbr.on_path(1_400, false);
     assert_eq!((feed.bbr.state, feed.bbr.least_window()), (State::Cruise, 5_600));
     feed.bbr.on_path(1_400, true);
-    assert_eq!((feed.bbr.state, feed.bbr.window()), (State::Startup, 14_000));
-    assert_eq!(feed.bbr.pacing_rate(), None);
+    assert_eq!((feed.bbr.state, feed.bbr.window()), (State::Startup, 60 * 1_400));
+    assert_eq!(feed.bbr.pacing_rate(), Some(140_000));
 }
