@@ -82,6 +82,17 @@ impl<'a> Draft<'a> {
         fits
     }
 
+    /// How many bytes of a message fit, from the offset in `header` on, when `reserve` bytes are left
+    /// free; `None` if not one does that is left, or no header.
+    pub(crate) fn fitting(&self, header: &MessageHeader, reserve: usize) -> Option<usize> {
+        let room = self.room().checked_sub(reserve)?;
+        let next = self.message.and_then(|before| header.next_frame_len(&before));
+        match next.filter(|len| *len <= room) {
+            Some(_) => usize::try_from(header.length).ok(),
+            None => header.fit(room).map(|fitting| fitting.len),
+        }
+    }
+
     /// Writes a piece of a message, whose fate the owner of `token` is told, and says whether it fitted.
     /// All of one that follows the message before it has a shorter header (docs/PROTOCOL.md, 7.5.5).
     pub(crate) fn push_message(&mut self, message: &Message<'_>, token: Token) -> bool {

@@ -15,10 +15,12 @@ use crate::token::{Fate, Token};
 /// was first sent.
 type Schedule = &'static [Duration];
 
+/// No copy leaves in a packet of its own sooner than this.
+pub(crate) const FIRST_COPY: Duration = ms(6);
 /// With a packet that goes anyway, where they follow each other closely enough.
 const ONCE: Schedule = &[ms(12)];
-const TWICE: Schedule = &[ms(6), ms(12)];
-const THRICE: Schedule = &[ms(6), ms(12), ms(18)];
+const TWICE: Schedule = &[FIRST_COPY, ms(12)];
+const THRICE: Schedule = &[FIRST_COPY, ms(12), ms(18)];
 /// Three where packets go anyway, each 10 ms say: most copies ride with those, and every other one of
 /// them has a packet of copies behind it, so that no piece is in less than four within 20 ms.
 const RIDING: Schedule = &[ms(12), ms(16), ms(28)];
@@ -82,6 +84,7 @@ struct Piece {
     first_at: Instant,
     /// When it was last sent.
     sent_at: Instant,
+    has_copy: bool,
     /// Of the copies that it may still have.
     copies: Schedule,
 }
@@ -141,6 +144,7 @@ impl Redundancy {
             let (Token::Message { .. } | Token::Stream { .. }) = token else { continue };
             if let Some(piece) = self.find(token) {
                 piece.flying = piece.flying.saturating_add(1);
+                piece.has_copy = true;
                 piece.on_copied(now);
             } else if room >= ROOM && rate > 0 {
                 let watch = self.0.get_or_insert_with(|| Box::new(Watch::new(now, rate)));
@@ -167,8 +171,10 @@ impl Redundancy {
                     piece.flying -= 1;
                     false
                 }
-                Some(_) => {
-                    watch.wary = WARY;
+                Some(piece) => {
+                    if piece.has_copy {
+                        watch.wary = WARY;
+                    }
                     watch.pieces.retain(|piece| piece.token != token);
                     true
                 }
@@ -272,7 +278,14 @@ impl Watch {
         if self.pieces.len() >= MOST {
             self.pieces.pop_front();
         }
-        self.pieces.push_back(Piece { token, flying: 1, first_at: now, sent_at: now, copies });
+        self.pieces.push_back(Piece {
+            token,
+            flying: 1,
+            first_at: now,
+            sent_at: now,
+            has_copy: false,
+            copies,
+        });
     }
 
     fn refill(&mut self, now: Instant, rate: u64) {
@@ -424,7 +437,13 @@ mod tests {
         let (left, times) = play(&mut Redundancy::default(), 10, 20);
         assert_eq!((left, times), (vec![0, 6, 12, 18, 20, 26, 32, 38, 40, 46, 52, 58], vec![3; 2]));
         let mut redundancy = Redundancy::default();
+        packet(&mut redundancy, at(0), &[message(98)]);
+        assert!(redundancy.passes(Fate::Lost, message(98)));
+        assert_eq!(play(&mut redundancy, 10, 10).0.len(), 10, "that one had no copy");
+        let mut redundancy = Redundancy::default();
         packet(&mut redundancy, at(0), &[message(99)]);
+        assert_eq!(packet(&mut redundancy, at(6), &[]), [message(99)]);
+        assert!(!redundancy.passes(Fate::Lost, message(99)));
         assert!(redundancy.passes(Fate::Lost, message(99)));
         let (left, _) = play(&mut redundancy, 10, 10);
         assert_eq!(left.len(), 12, "one was lost with all copies");

@@ -218,14 +218,10 @@ impl Builder {
     pub fn build(self) -> Result<Endpoint> {
         self.check()?;
         let crypto = self.crypto()?;
-        let options = SocketOptions {
-            steer: !self.is_unsteered,
-            offload: !self.is_one_by_one,
-            ..SocketOptions::default()
-        };
+        let socket = self.socket_options();
         let shards = self.shards.unwrap_or(1);
         let sockets = bind(self.address.as_deref(), |address| {
-            SocketGroup::bind(address, shards, shards::STEERING, &options)
+            SocketGroup::bind(address, shards, shards::STEERING, &socket)
         })?;
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let endpoint = EndpointConfig {
@@ -246,7 +242,12 @@ impl Builder {
         };
         let shards = common.start(sockets)?;
         let (opened, plain) = (AtomicUsize::new(0), self.plain);
-        Ok(Endpoint::new(Host { shards, lobby, keeper, opened, config, plain, public_key }))
+        Ok(Endpoint::new(Host { shards, lobby, keeper, opened, config, socket, plain, public_key }))
+    }
+
+    fn socket_options(&self) -> SocketOptions {
+        let (steer, offload) = (!self.is_unsteered, !self.is_one_by_one);
+        SocketOptions { steer, offload, ..SocketOptions::default() }
     }
 
     fn check(&self) -> Result<()> {
@@ -321,6 +322,14 @@ fn bind_first<T>(
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
+
+    #[test]
+    fn sockets_are_made_as_was_said() {
+        let builder = Builder::default();
+        assert!(builder.socket_options().offload && builder.socket_options().steer);
+        assert!(!builder.offload(false).socket_options().offload);
+        assert!(!Builder::default().unsteered().socket_options().steer);
+    }
 
     #[test]
     fn the_plain_profile_has_no_keys() {

@@ -31,6 +31,8 @@ pub(crate) struct Host {
     /// Counts the sessions that this side opens, which are dealt to the shards in turn.
     pub(crate) opened: AtomicUsize,
     pub(crate) config: Config,
+    /// How its sockets are made.
+    pub(crate) socket: SocketOptions,
     /// Whether it speaks the plain profile.
     pub(crate) plain: bool,
     pub(crate) public_key: Option<PublicKey>,
@@ -95,8 +97,7 @@ impl Host {
         if self.lobby.door() != Door::Closed {
             return refused("clients look for a server where it was, and this one has listened");
         }
-        let socket =
-            builder::bind(Some(address), |to| Socket::bind(to, &SocketOptions::default()))?;
+        let socket = builder::bind(Some(address), |to| Socket::bind(to, &self.socket))?;
         let rebound = shard.engine.rebind(socket, |now, node, _| node.endpoint.on_rebound(now));
         rebound.map_err(had_to_end)
     }

@@ -116,15 +116,6 @@ fn both_families_and_both_profiles_carry_data() {
 }
 
 #[test]
-fn packets_pass_one_by_one() {
-    let Pair { server, client, .. } = pair_at("127.0.0.1:0", || Endpoint::builder().offload(false));
-    let data = pattern(200_000);
-    client.send(&data).unwrap();
-    client.finish().unwrap();
-    assert!(receive_all(&server) == data);
-}
-
-#[test]
 fn read_and_write_work_on_references() {
     let Pair { server, client, .. } = pair();
     thread::scope(|scope| {

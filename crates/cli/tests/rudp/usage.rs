@@ -8,7 +8,7 @@ fn command_lines_that_make_no_sense_say_what_would() {
     let long = "a".repeat(5_000);
     let long_url = format!("127.0.0.1:1/{long}");
     let key = "A".repeat(43);
-    let table: [(&[&str], &str); 25] = [
+    let table: [(&[&str], &str); 26] = [
         (&["get", "http://host/file"], "http:// is not rudp://"),
         (&["get", "file:///etc/passwd"], "file:// is not rudp://"),
         (&["get", "rudp://host:0/file"], "from 1 to 65535"),
@@ -29,6 +29,7 @@ fn command_lines_that_make_no_sense_say_what_would() {
         (&["serve", "--shards", "65"], "64"),
         (&["serve", "--shards", "0"], "from 1 to 64, or auto"),
         (&["bench", "server", "bulk", "--listen", "127.0.0.1:0", "--secs=-1"], "--secs"),
+        (&["bench", "server", "msg", "--listen", "127.0.0.1:0", "--every-ms", "0"], "--every-ms"),
         (&["bench", "server", "idle", "--listen", "127.0.0.1:0", "--hold", "1e30"], "--hold"),
         (&["pipe"], "URL"),
         (&["key", "trust", "host", "nonsense"], "43 characters"),

@@ -6,6 +6,7 @@ use core::time::Duration;
 use rudp_wire::frame::{Control, Frame};
 
 use crate::packet::Draft;
+use crate::redundancy::FIRST_COPY;
 use crate::token::{Fate, Token};
 
 /// Tolerance and threshold of a peer that was never asked (docs/PROTOCOL.md, 13).
@@ -75,8 +76,11 @@ impl Frequency {
         }
         let (tolerance, delay) = if self.threshold == 1 {
             // What came in order may wait: a third as many packets come back, and nobody waits.
-            let delay = micros(rtt * 2 / 3).min(MOST_DELAY).max(self.set_delay);
-            (self.tolerance, delay)
+            let delay = micros(rtt * 2 / 3).min(MOST_DELAY);
+            // Nor does a copy leave that an acknowledgement at once would have spared.
+            let spare = (FIRST_COPY * 3 / 4).saturating_sub(rtt);
+            let delay = if rtt < FIRST_COPY { delay.min(micros(spare)) } else { delay };
+            (self.tolerance, delay.max(self.set_delay))
         } else {
             // What is in flight may become less than the tolerance before the peer hears of that.
             let delay = micros(rtt / 2).clamp(self.least_delay, self.set_delay);

@@ -52,6 +52,11 @@ struct Seen {
     is_close: bool,
 }
 
+/// Whether a frame says nothing but that the peer is there.
+fn is_sign_of_life(frame: &Frame<'_>) -> bool {
+    matches!(frame, Frame::Padding { .. } | Frame::Ack(_) | Frame::Ping | Frame::ImmediateAck)
+}
+
 impl Connection {
     /// Takes a data packet for this session.
     pub(crate) fn on_packet(
@@ -228,7 +233,7 @@ impl Connection {
         for frame in Frames::new(frames) {
             let frame = frame.map_err(|error| Violation::of(error.code()))?;
             seen.is_ack_eliciting |= frame.is_ack_eliciting();
-            seen.is_news |= !matches!(frame, Frame::Ack(_) | Frame::Ping | Frame::ImmediateAck);
+            seen.is_news |= !is_sign_of_life(&frame);
             match frame {
                 Frame::Close(close) => {
                     seen.is_close = true;

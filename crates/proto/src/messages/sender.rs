@@ -84,9 +84,9 @@ impl Flight {
     ) -> Option<u64> {
         let (length, offset) = (self.length, pieces.start);
         let header = self.header(now, number, offset);
-        let fitting = header.fit(draft.room().checked_sub(reserve)?)?;
+        let fitting = draft.fitting(&header, reserve)?;
         let wanted = usize::try_from(pieces.end.min(length) - offset).ok()?;
-        let len = fitting.len.min(wanted);
+        let len = fitting.min(wanted);
         if len < wanted.min(MIN_PIECE) && !(draft.is_empty() && reserve == 0) {
             return None;
         }
@@ -362,8 +362,8 @@ impl Sender {
         if flight.acknowledged.gaps(pieces.clone()).next() != Some(pieces.clone()) {
             return Copied::Gone;
         }
-        let room = flight.header(now, number, pieces.start).fit(draft.room());
-        if room.is_none_or(|fitting| fitting.len < len as usize) {
+        let room = draft.fitting(&flight.header(now, number, pieces.start), 0);
+        if room.is_none_or(|fitting| fitting < len as usize) {
             return Copied::NoRoom;
         }
         match flight.write(now, number, pieces, draft, 0) {

@@ -123,6 +123,16 @@ impl MessageHeader {
         Ok(next)
     }
 
+    /// How many bytes all of this message takes as a `NEXT_MESSAGE` frame behind `before`; `None` if it
+    /// does not follow from that.
+    pub fn next_frame_len(&self, before: &Self) -> Option<usize> {
+        let len = usize::try_from(self.length).ok()?;
+        let follows = before.next(len) == Ok(Self { len, ..*self });
+        follows.then(|| {
+            (varint::len(kind::NEXT_MESSAGE) + varint::len(self.length)).saturating_add(len)
+        })
+    }
+
     /// Whether the sums are in range, and the piece in the message.
     fn check(&self) -> Result<(), FrameError> {
         let end = end_of(self.start, self.length);

@@ -24,8 +24,12 @@ const CHUNK: usize = 1 << 18;
 
 pub(crate) fn run(command: &BenchCommand) -> Result<(), Failure> {
     // Before anybody is told that it is ready.
-    let (BenchCommand::Server { load, .. } | BenchCommand::Client { load, .. }) = command;
+    let (BenchCommand::Server { mode, load, .. } | BenchCommand::Client { mode, load, .. }) =
+        command;
     load.duration().and(load.hold())?;
+    if *mode == Mode::Msg {
+        load.messages()?;
+    }
     match command {
         BenchCommand::Server { mode, listen, shards, load, settings } => {
             let builder = settings.server(usual(*mode), listen)?.services([SERVICE]).bind(listen);

@@ -6,6 +6,7 @@ mod ending;
 mod joined;
 mod packets;
 mod patience;
+mod rest;
 mod sizes;
 mod stray_resets;
 mod worn_keys;

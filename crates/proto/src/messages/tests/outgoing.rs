@@ -82,6 +82,20 @@ fn messages_that_follow_each_other_share_a_header() {
     assert!(a.sender.is_empty());
 }
 
+// spec: 7.5.5
+#[test]
+fn what_fits_with_a_short_header_is_not_cut() {
+    for (room, whole) in [(27 + 103, true), (27 + 102, false)] {
+        let (mut a, _) = pair();
+        for len in [20, 100] {
+            a.send(at(0), Bytes::from(vec![7; len]), SendMode::Reliable, false).unwrap();
+        }
+        let packet = packet_of(&mut a, at(0), room).unwrap();
+        let is_whole = matches!(packet.tokens[..], [_, Token::Message { len: 100, .. }]);
+        assert_eq!(is_whole, whole, "{:?}", packet.tokens);
+    }
+}
+
 // spec: 7.5.1, 5.4.2
 #[test]
 fn the_peers_limits_are_kept() {
