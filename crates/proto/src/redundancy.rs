@@ -413,7 +413,8 @@ mod tests {
             let new: Vec<_> = is_new.then(|| message((ms / every).into())).into_iter().collect();
             for token in packet_with(redundancy, at(1_000 + ms), &new, loss(lost)) {
                 let Token::Message { number, .. } = token else { panic!("{token:?}") };
-                times.get_mut(number as usize).into_iter().for_each(|times| *times += 1);
+                let number = usize::try_from(number).unwrap();
+                times.get_mut(number).into_iter().for_each(|times| *times += 1);
             }
             left.push(ms);
         }

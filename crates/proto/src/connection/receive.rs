@@ -44,6 +44,7 @@ struct Received<'a> {
 
 /// What a packet was, once its frames have acted.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Seen {
     is_ack_eliciting: bool,
     is_immediate: bool,
