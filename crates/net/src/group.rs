@@ -35,7 +35,7 @@ impl Steering {
 pub struct SocketGroup {
     pub(crate) sockets: Vec<Socket>,
     pub(crate) steering: Steering,
-    is_steered: bool,
+    pub(crate) is_steered: bool,
 }
 
 impl SocketGroup {

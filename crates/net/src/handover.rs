@@ -23,6 +23,7 @@ pub(crate) struct Member {
     own: usize,
     boxes: Arc<[Mailbox]>,
     steering: Steering,
+    is_steered: bool,
     handed_over: AtomicU64,
     dropped: AtomicU64,
 }
@@ -70,20 +71,26 @@ impl Member {
     /// A socket that has its port for itself.
     pub(crate) fn alone(socket: Socket) -> io::Result<Self> {
         let boxes = [Mailbox::new(socket)?].into();
-        Ok(Self::new(0, boxes, Steering { offset: 0 }))
+        Ok(Self::new(0, boxes, (Steering { offset: 0 }, true)))
     }
 
     /// All sockets of a group.
     pub(crate) fn all(group: SocketGroup) -> io::Result<Vec<Self>> {
-        let SocketGroup { sockets, steering, .. } = group;
+        let SocketGroup { sockets, steering, is_steered } = group;
+        let steering = (steering, is_steered);
         let boxes: io::Result<Arc<[_]>> = sockets.into_iter().map(Mailbox::new).collect();
         let boxes = boxes?;
         Ok((0..boxes.len()).map(|own| Self::new(own, Arc::clone(&boxes), steering)).collect())
     }
 
-    fn new(own: usize, boxes: Arc<[Mailbox]>, steering: Steering) -> Self {
+    fn new(own: usize, boxes: Arc<[Mailbox]>, (steering, is_steered): (Steering, bool)) -> Self {
         let (handed_over, dropped) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { own, boxes, steering, handed_over, dropped }
+        Self { own, boxes, steering, is_steered, handed_over, dropped }
+    }
+
+    /// Whether all that comes to the socket is its own.
+    pub(crate) fn is_steered(&self) -> bool {
+        self.is_steered
     }
 
     pub(crate) fn socket(&self) -> Arc<Socket> {

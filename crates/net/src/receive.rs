@@ -9,6 +9,9 @@ use rudp_base::{Datagrams, Ecn, Instant};
 
 use crate::address;
 
+/// Longer than datagrams lie unread by any machine's leave.
+const LONGEST_UNREAD: Duration = Duration::from_secs(1);
+
 /// How many batches one call to the system receives at most.
 pub const BATCHES: usize = quinn_udp::BATCH_SIZE;
 
@@ -84,7 +87,9 @@ impl ReceiveBuffers {
     ) -> impl Iterator<Item = (Option<Instant>, Datagrams<'_>)> {
         let came_at = move |meta: &RecvMeta| {
             let ((now, unix_now), unix_then) = clocks.zip(meta.timestamp)?;
-            Some(now - unix_now.saturating_sub(unix_then))
+            // Nothing lies unread for longer, unless that clock was set meanwhile.
+            let age = unix_now.checked_sub(unix_then).filter(|age| *age <= LONGEST_UNREAD)?;
+            Some(now - age)
         };
         let chunks = self.data.chunks_exact_mut(BATCH_BYTES);
         let filled = self.metas[..self.filled].iter().zip(&self.diverted).zip(chunks);

@@ -18,10 +18,6 @@ use crate::thread::Ready;
 /// up to five times as long ([`MAX_DOUBLINGS`]).
 const LEASE: Duration = Duration::from_micros(200);
 
-/// For so many times as long as the socket is left alone at a time the thread stands aside at least: a
-/// guest comes and goes no more often.
-const PAUSES: u32 = 4;
-
 /// How often a guest that does not have to wait looks for datagrams all the same.
 const LOOK: Duration = Duration::from_micros(20);
 
@@ -116,7 +112,7 @@ impl Seat {
         }
         let last = Instant::from_nanos(self.last_left.load(Ordering::Relaxed));
         let returns = self.returns.load(Ordering::Relaxed);
-        let is_soon = now.saturating_since(last) <= LEASE;
+        let is_soon = now.saturating_since(last) <= LEASE + self.pause();
         let returns = if is_soon { (returns + 1).min(MOST_RETURNS) } else { returns / 2 };
         self.returns.store(returns, Ordering::Relaxed);
         true
@@ -126,7 +122,7 @@ impl Seat {
     /// Says whether the thread has to be told.
     pub(crate) fn leave(&self, now: Instant, may_return: bool) -> bool {
         let is_kept = may_return && self.returns.load(Ordering::Relaxed) >= RETURNS;
-        let lease = is_kept.then(|| now + LEASE);
+        let lease = is_kept.then(|| now + LEASE + self.pause());
         self.last_left.store(now.as_nanos(), Ordering::Relaxed);
         self.lease.store(lease.map_or(0, Instant::as_nanos), Ordering::SeqCst);
         self.visits.fetch_add(1, Ordering::Relaxed);
@@ -184,7 +180,7 @@ impl Seat {
         let lease = Instant::from_nanos(self.lease.load(Ordering::SeqCst));
         if come_and_go && (lease > now || self.has_guest()) {
             let rest = LEASE * (1 << watch.doublings);
-            return Vacancy::From(now + rest.max(self.pause().saturating_mul(PAUSES)));
+            return Vacancy::From(now + rest.max(self.pause()));
         }
         // Before the look at the guest: one that leaves behind it tells the thread.
         self.is_watched.store(false, Ordering::SeqCst);
@@ -279,11 +275,15 @@ mod tests {
         let seat = frequented(2_000);
         seat.set_pause(Duration::from_millis(1));
         let mut watch = Watch { visits: 0, doublings: 0 };
-        assert_eq!(seat.vacancy(us(2_006), &mut watch), Vacancy::From(us(6_006)));
+        assert_eq!(seat.vacancy(us(2_006), &mut watch), Vacancy::From(us(3_006)));
         assert!(!seat.wants_look(us(2_999)) && seat.wants_look(us(3_000)));
-        // The guest comes and goes less often than it would else have to.
-        assert!(seat.invite(us(2_050)) && !seat.leave(us(3_100), true));
-        assert_eq!(seat.vacancy(us(6_006), &mut watch), Vacancy::Now, "it did not come back");
+        // The guest comes as often as it may look, and keeps its seat for that long.
+        for now in [3_001, 4_002, 5_003, 6_004] {
+            assert!(seat.wants_look(us(now)) && seat.invite(us(now)));
+            assert!(!seat.leave(us(now), true) && seat.is_kept(us(now + 1_199)));
+        }
+        assert_eq!(seat.vacancy(us(6_005), &mut watch), Vacancy::From(us(7_005)));
+        assert_eq!(seat.vacancy(us(7_205), &mut watch), Vacancy::Now, "it did not come back");
     }
 
     #[test]

@@ -126,9 +126,12 @@ pub(crate) fn act<M: Machine, A: Application<M>>(
         buffers.clear();
     }
     let has_failed = readable && !receive(shared, socket, buffers)?;
-    let found = if buffers.is_full() { Look::Some } else { Look::All };
+    // Where the system does not steer, what is there may be for siblings, who may be in a hurry.
+    let is_all = !buffers.is_full() && shared.member.is_steered();
+    let found = if is_all { Look::All } else { Look::Some };
     let look = (readable || received).then_some(found);
-    let clocks = socket.tells_arrivals().then(|| (shared.clock.now(), unix_time()));
+    // The other one first: what lies between the two readings makes packets late, and never early.
+    let clocks = socket.tells_arrivals().then(unix_time).map(|unix| (shared.clock.now(), unix));
     shared.member.exchange(buffers, mail);
     let mail = mail.batches().map(|batch| (None, batch));
     let received = buffers.timed_batches(clocks).chain(mail);
