@@ -2,8 +2,9 @@
 //! [`rudp_proto::crypto`]. The libraries that do the work are named here and nowhere else.
 //!
 //! The rules are `docs/PROTOCOL.md`, 5 and 6, whose clauses the code cites. The steps of Noise are
-//! `snow`'s; all primitives, those of Noise as well, are AWS-LC's, but for AEGIS, which is libaegis'. Nothing here asks the system for
-//! randomness: what is drawn comes from the [`SecretRng`](rudp_base::SecretRng) that is given.
+//! `snow`'s; all primitives, those of Noise as well, are AWS-LC's, but for AEGIS, which is
+//! libaegis'. Nothing here asks the system for randomness: what is drawn comes from the
+//! [`SecretRng`](rudp_base::SecretRng) that is given.
 //!
 //! | module | what lives there |
 //! |---|---|

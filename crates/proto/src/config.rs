@@ -119,7 +119,8 @@ pub struct Config {
     pub ack_tolerance: u32,
     /// By how many packets one has to be overtaken for the peer to tell of it at once. 1 to 1,000;
     /// default 3. With 1, which is each gap, the peer is asked to let other acknowledgements wait for
-    /// two thirds of the round-trip time, if that is more than `max_ack_delay`, but 25 ms at most.
+    /// two thirds of the round-trip time, if that is more than `max_ack_delay`, but 25 ms at most, and
+    /// less where a round trip takes less than 6 ms (docs/PROTOCOL.md, 8.3).
     pub ack_threshold: u32,
     /// How many bytes per second may go to repeating small data before anybody asks, so that what is
     /// lost need not wait for a round trip: as often as the measured loss makes it necessary, and not
