@@ -20,11 +20,12 @@ impl Connection {
         if self.is_forgotten {
             return None;
         }
-        self.doze_off();
         if self.closing.is_over() {
             let deadlines = [self.closing.next(), self.closing.forget_at()];
             return deadlines.into_iter().flatten().chain(self.awaits()).min();
         }
+        // Whoever asks has let it send all that it had to say.
+        self.doze_off();
         let mut first = Instant::MAX;
         let mut add = |deadline: Option<Instant>| first = first.min(deadline.unwrap_or(first));
         // What is due by now and done by sending is not waited for: it is sent next.
