@@ -17,11 +17,10 @@ pub const TRANSMIT_BUFFER: usize = 65_535;
 /// rely on the machine's half of it:
 ///
 /// 1. Time goes forward: no call has an earlier `now` than the one before it.
-/// 2. After inputs ([`handle`](Self::handle), [`handle_timeout`](Self::handle_timeout),
+/// 2. After inputs of one `now` ([`handle`](Self::handle), [`handle_timeout`](Self::handle_timeout),
 ///    calls by the application, in any number and order) the runner drains: it takes every event
-///    and every transmit, until both return `None`. [`drain`] does it. Datagrams that were read
-///    together may be given each with the time when it came, before one drain at a later time. A
-///    runner whose socket is full may stop early, and goes on when the socket can take more.
+///    and every transmit, until both return `None`. [`drain`] does it. A runner whose socket is full
+///    may stop early, and goes on when the socket can take more.
 /// 3. A `poll_transmit` that returns `None` has changed nothing that can be seen: asked again it
 ///    returns `None` again, no event is queued, and `poll_timeout` is what it was.
 /// 4. [`poll_timeout`](Self::poll_timeout) is absolute, and after `handle_timeout(now)` and a

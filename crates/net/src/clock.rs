@@ -1,8 +1,6 @@
 //! [`Clock`]: the system's monotonic clock, read as [`rudp_base::Instant`].
 //! Waiting is done elsewhere.
 
-use std::time::{Duration, SystemTime};
-
 use rudp_base::Instant;
 
 /// The system's monotonic clock, with the moment of its creation as origin.
@@ -24,11 +22,6 @@ impl Clock {
     pub fn now(&self) -> Instant {
         Instant::ZERO + self.origin.elapsed()
     }
-}
-
-/// The time since 1970, by which the system notes when datagrams come. It may jump.
-pub(crate) fn unix_time() -> Duration {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 impl Default for Clock {

@@ -52,8 +52,6 @@ pub(crate) struct Engine<M, A> {
     wakes: Vec<Waker>,
     /// What the thread waits for, or has been woken to look at.
     wait: Wait,
-    /// The time that the machine was last told.
-    told: Instant,
     /// When the machine wanted to be told the time, when it was last asked.
     timer: Option<Instant>,
     /// The socket's counter of drops when it was last read, and when to read it next.
@@ -74,7 +72,6 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
             moderation: Moderation::new(),
             wakes: Vec::new(),
             wait: Wait::default(),
-            told: Instant::ZERO,
             timer: None,
             drops: 0,
             next_drops: Instant::ZERO,
@@ -99,33 +96,21 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
         has_changed
     }
 
-    /// The machine is going to be told this time.
-    pub(crate) fn on_time(&mut self, now: Instant) {
-        self.told = now;
-    }
-
-    /// Gives received batches to the machine, each with the time when it came if that is known, and
-    /// tells it the time if it asked for that. `look` is what the look at the socket has shown, if
-    /// there was one.
-    ///
-    /// To the machine batches come when they came, not when they were read: else what it measures would
-    /// be as coarse as the waits are long.
+    /// Gives received batches to the machine, and tells it the time if it asked for that. `look` is
+    /// what the look at the socket has shown, if there was one.
     pub(crate) fn handle<'a>(
         &mut self,
         now: Instant,
-        batches: impl Iterator<Item = (Option<Instant>, Datagrams<'a>)>,
+        batches: impl Iterator<Item = Datagrams<'a>>,
         look: Option<Look>,
     ) {
         let (mut count, mut bytes) = (0, 0);
-        for (came_at, batch) in batches {
-            // Never before what it was told already, whatever the system's clock does.
-            self.told = came_at.map_or(now, |at| at.min(now).max(self.told));
+        for batch in batches {
             count += 1;
             bytes += batch.data.len();
             self.stats.datagrams_in += batch.count() as u64;
-            self.machine.handle(self.told, batch);
+            self.machine.handle(now, batch);
         }
-        self.told = now;
         self.stats.batches_in += u64::from(count);
         self.stats.bytes_in += bytes as u64;
         if let Some(look) = look {
@@ -239,9 +224,7 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
         if delay.is_zero() || writable {
             return None;
         }
-        let until = self.moderation.until(now, delay, deadline, self.socket.receive_room())?;
-        self.socket.ask_for_arrivals();
-        Some(until)
+        self.moderation.until(now, delay, deadline, self.socket.receive_room())
     }
 }
 

@@ -2,15 +2,11 @@
 //! Reading from the system is done by the socket.
 
 use std::io::{self, IoSliceMut};
-use std::time::Duration;
 
 use quinn_udp::{EcnCodepoint, RecvMeta};
-use rudp_base::{Datagrams, Ecn, Instant};
+use rudp_base::{Datagrams, Ecn};
 
 use crate::address;
-
-/// Longer than datagrams lie unread by any machine's leave.
-const LONGEST_UNREAD: Duration = Duration::from_secs(1);
 
 /// How many batches one call to the system receives at most.
 pub const BATCHES: usize = quinn_udp::BATCH_SIZE;
@@ -76,26 +72,11 @@ impl ReceiveBuffers {
 
     /// The batches received last, in order of arrival.
     pub fn batches(&mut self) -> impl Iterator<Item = Datagrams<'_>> {
-        self.timed_batches(None).map(|(_, batch)| batch)
-    }
-
-    /// The same, each with the time when it came, where the system notes that: by its clock, which
-    /// showed the second of `clocks` when ours showed the first.
-    pub(crate) fn timed_batches(
-        &mut self,
-        clocks: Option<(Instant, Duration)>,
-    ) -> impl Iterator<Item = (Option<Instant>, Datagrams<'_>)> {
-        let came_at = move |meta: &RecvMeta| {
-            let ((now, unix_now), unix_then) = clocks.zip(meta.timestamp)?;
-            // Nothing lies unread for longer, unless that clock was set meanwhile.
-            let age = unix_now.checked_sub(unix_then).filter(|age| *age <= LONGEST_UNREAD)?;
-            Some(now - age)
-        };
         let chunks = self.data.chunks_exact_mut(BATCH_BYTES);
         let filled = self.metas[..self.filled].iter().zip(&self.diverted).zip(chunks);
         filled
             .filter(|((_, is_diverted), _)| !**is_diverted)
-            .map(move |((meta, _), chunk)| (came_at(meta), datagrams(meta, &mut chunk[..meta.len])))
+            .map(move |((meta, _), chunk)| datagrams(meta, &mut chunk[..meta.len]))
     }
 
     /// Takes out the datagrams that are not those of `own`, and gives them to `give` with the number

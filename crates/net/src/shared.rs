@@ -117,10 +117,9 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
     /// is to send, all under one lock and with one reading of the clock. Returns what to wait for,
     /// and whom the application wants woken: the caller [wakes](Wakes::fire) them, with nothing locked.
     ///
-    /// What was received has with it when it came, if that is known. `look` is what looking for it has
-    /// shown, and `writable` whether there is room again. `seated` is what it was received from. If that
-    /// was replaced in the meantime, then so is `seated`, and what was received is dropped: the machine
-    /// knows that it has gone.
+    /// `look` is what looking for datagrams has shown, and `writable` whether there is room again.
+    /// `seated` is what they were received from. If that was replaced in the meantime, then so is
+    /// `seated`, and what was received is dropped: the machine knows that it has gone.
     ///
     /// # Errors
     ///
@@ -128,7 +127,7 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
     pub(crate) fn turn<'a>(
         &self,
         seated: &mut Arc<Socket>,
-        received: impl Iterator<Item = (Option<Instant>, Datagrams<'a>)>,
+        received: impl Iterator<Item = Datagrams<'a>>,
         (look, writable): (Option<Look>, bool),
     ) -> io::Result<(Wait, Vec<task::Waker>)> {
         self.wanted.store(true, Ordering::Relaxed);
@@ -137,6 +136,7 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
         let engine = engine.map_err(|_| io::Error::other(PANICKED))?;
         let mut engine = Entered { engine, wakers: [&self.waker, &self.aside] };
         let now = self.clock.now();
+        self.run_posts(now, &mut engine);
         if engine.reseat(seated) {
             engine.handle(now, std::iter::empty(), None);
         } else {
@@ -145,8 +145,6 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
                 engine.on_writable();
             }
         }
-        // Behind what came before now.
-        self.run_posts(now, &mut engine);
         engine.check_drops(now);
         engine.flush(now);
         let wait = engine.plan(now);
@@ -317,7 +315,6 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
     ) -> R {
         let mut engine = Entered { engine, wakers: [&self.waker, &self.aside] };
         let now = self.clock.now();
-        engine.on_time(now);
         // Calls left earlier may come from this same thread: order is kept.
         self.run_posts(now, &mut engine);
         let Engine { machine, application, .. } = &mut *engine;
@@ -429,7 +426,7 @@ pub(crate) mod tests {
         for batches in 0..2 {
             let mut bytes = [0; 4];
             let received = Datagrams::single(old.local_addr(), &mut bytes);
-            let received = [(None, received)].into_iter();
+            let received = [received].into_iter();
             shared.turn(&mut place.socket, received, (Some(Look::All), false)).unwrap();
             assert_eq!(place.socket.local_addr(), address);
             assert_eq!(shared.with(count), batches);

@@ -4,7 +4,6 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Once, PoisonError, RwLock};
 
 use quinn_udp::{EcnCodepoint, UdpSockRef, UdpSocketState};
@@ -62,8 +61,6 @@ pub struct Socket {
     local_addr: SocketAddr,
     offload: Offload,
     receive_room: usize,
-    /// The system was asked when datagrams come.
-    tells_arrivals: AtomicBool,
 }
 
 impl Socket {
@@ -94,14 +91,7 @@ impl Socket {
             .ok_or_else(|| io::Error::other("a UDP socket without an IP address"))?;
         let max_segments = if options.offload { state.max_gso_segments() } else { 1 };
         let (state, offload) = (RwLock::new(state), Offload::new(max_segments));
-        Ok(Self {
-            inner: socket,
-            state,
-            local_addr,
-            offload,
-            receive_room,
-            tells_arrivals: AtomicBool::new(false),
-        })
+        Ok(Self { inner: socket, state, local_addr, offload, receive_room })
     }
 
     /// The address the socket is bound to, with the port the system chose.
@@ -112,26 +102,6 @@ impl Socket {
     /// How many bytes the system's receive buffer holds, its own bookkeeping aside.
     pub(crate) fn receive_room(&self) -> usize {
         self.receive_room
-    }
-
-    /// Asks the system to note when datagrams come, where it can. As long as a socket wants that, it does
-    /// so for every packet that comes to this machine, and does not merge those to this socket: not to
-    /// be asked for where nothing is left unread.
-    pub(crate) fn ask_for_arrivals(&self) {
-        #[cfg(target_os = "linux")]
-        if !self.tells_arrivals.swap(true, Ordering::Relaxed) {
-            // What `quinn_udp` reads of a batch's circumstances, 96 bytes, does not hold its time, size,
-            // address and ECN together: the last of them would be missing. Packets that come one by one
-            // are not merged anyway.
-            let _ = set_option(self.inner.as_fd(), libc::SOL_UDP, libc::UDP_GRO, 0);
-            // Without, what lay unread counts as having come when it was read.
-            let _ = set_option(self.inner.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1);
-        }
-    }
-
-    /// Whether the system was asked for that.
-    pub(crate) fn tells_arrivals(&self) -> bool {
-        self.tells_arrivals.load(Ordering::Relaxed)
     }
 
     /// From now on other sockets may have the same address.
@@ -313,33 +283,4 @@ fn set_linux_options(
     // one of every packet it receives.
     let _ = set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 0);
     Ok(())
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_asks_when_datagrams_come_still_sees_their_marks() {
-        for address in ["127.0.0.1:0", "[::1]:0"] {
-            let bind =
-                || Socket::bind(address.parse().unwrap(), &SocketOptions::default()).unwrap();
-            let (from, to) = (bind(), bind());
-            to.ask_for_arrivals();
-            let single = Transmit::single(to.local_addr(), 800);
-            let batch = Transmit { stride: 100, ecn: Some(Ecn::Ect0), ..single };
-            from.send(&batch, &[7; 800], &mut 0).unwrap();
-            let (mut buffers, mut count) = (ReceiveBuffers::new(), 0);
-            while count < 8 {
-                if to.receive(&mut buffers).is_err() {
-                    std::thread::yield_now();
-                    continue;
-                }
-                for batch in buffers.batches() {
-                    assert_eq!(batch.ecn, Some(Ecn::Ect0), "{address}");
-                    count += batch.count();
-                }
-            }
-        }
-    }
 }

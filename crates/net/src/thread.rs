@@ -8,7 +8,6 @@ use std::{io, mem, task};
 use rudp_base::{Application, Instant, Machine};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::clock::unix_time;
 use crate::engine::{Wait, earlier};
 use crate::fault::Fault;
 use crate::moderation::Look;
@@ -130,11 +129,8 @@ pub(crate) fn act<M: Machine, A: Application<M>>(
     let is_all = !buffers.is_full() && shared.member.is_steered();
     let found = if is_all { Look::All } else { Look::Some };
     let look = (readable || received).then_some(found);
-    // The other one first: what lies between the two readings makes packets late, and never early.
-    let clocks = socket.tells_arrivals().then(unix_time).map(|unix| (shared.clock.now(), unix));
     shared.member.exchange(buffers, mail);
-    let mail = mail.batches().map(|batch| (None, batch));
-    let received = buffers.timed_batches(clocks).chain(mail);
+    let received = buffers.batches().chain(mail.batches());
     let turn = shared.turn(socket, received, (look, writable));
     shared.serve_posts();
     let (wait, wakes) = turn?;

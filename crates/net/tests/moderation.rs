@@ -69,22 +69,6 @@ fn a_machine_that_minds_it_by_now_is_not_kept_waiting() {
     assert_eq!(told.arrived().data, [SOME + 1]);
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn datagrams_come_when_they_came_and_not_when_they_are_read() {
-    let (driver, told, send) = patient();
-    send(0);
-    assert_eq!(told.arrived().data, [0]);
-    driver.with(|now, peer, _| peer.deadlines.push(now + Duration::from_millis(50)));
-    (1..=SOME).for_each(&send);
-    let sent = driver.clock().now();
-    for _ in 1..=SOME {
-        let arrived = told.arrived();
-        assert!(arrived.at <= sent, "{} after {sent}", arrived.at);
-    }
-    assert!(matches!(told.next(), Event::TimedOut { .. }));
-}
-
 #[test]
 fn whoever_spins_wants_no_datagram_late() {
     let (driver, told, send) = patient();

@@ -5,9 +5,12 @@ use core::time::Duration;
 
 use rudp_base::Instant;
 
-/// What may leave at once besides the least burst: the rate over this time. A timer that fired late
-/// may make up for as much.
-const BURST: Duration = Duration::from_millis(1);
+/// The rate over this time may leave at once on any path. A timer that fired late may make up for as
+/// much.
+const LEAST_BURST: Duration = Duration::from_millis(1);
+/// On long paths it is the rate over this part of a round trip: a queue that long does no harm there, and
+/// each time that the timer fires costs as much as a dozen packets in a row.
+const PART_OF_RTT: u32 = 12;
 /// The largest batch in bytes.
 const BATCH: u64 = 64 * 1_024;
 /// The least burst, in packets.
@@ -32,6 +35,31 @@ pub(crate) struct Pacer {
     due: Option<Instant>,
 }
 
+/// How fast packets may leave, and of which size they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// In bytes per second.
+    pub(crate) rate: u64,
+    /// What is sent in this time may leave at once.
+    pub(crate) burst: Duration,
+    /// A packet's size at most, in bytes.
+    pub(crate) max_datagram_size: u64,
+}
+
+impl Pace {
+    /// What may leave at once, in bytes.
+    fn burst(&self) -> u64 {
+        let bytes = sent_in(self.rate, self.burst) / NANOS;
+        u64::try_from(bytes).unwrap_or(u64::MAX).max(LEAST_PACKETS * self.max_datagram_size)
+    }
+}
+
+/// What is sent in this time may leave at once on a path with that round-trip time, where `max_burst`
+/// is set.
+pub(crate) fn burst(rtt: Duration, max_burst: Duration) -> Duration {
+    (rtt / PART_OF_RTT).min(max_burst).max(LEAST_BURST)
+}
+
 impl Pacer {
     /// A pacer for packets of `max_datagram_size` bytes, also after a change of path.
     pub(crate) fn new(max_datagram_size: u64) -> Self {
@@ -41,17 +69,12 @@ impl Pacer {
 
     /// How many bytes may leave at `now` as one batch. Without a rate nothing is known of the path
     /// yet, and the window alone is the limit.
-    pub(crate) fn budget(
-        &mut self,
-        now: Instant,
-        rate: Option<u64>,
-        max_datagram_size: u64,
-    ) -> u64 {
-        let Some(rate) = rate else {
+    pub(crate) fn budget(&mut self, now: Instant, pace: Option<&Pace>) -> u64 {
+        let Some(pace) = pace else {
             self.updated_at = Some(now);
             return BATCH;
         };
-        self.refill(now, rate, max_datagram_size);
+        self.refill(now, pace);
         u64::try_from(self.credit).unwrap_or(0).min(BATCH)
     }
 
@@ -65,15 +88,9 @@ impl Pacer {
     /// When `wanted` bytes may leave, or so many of them that it is worth the timer: two packets,
     /// and at high rates the burst or a whole batch. Call it behind [`budget`](Self::budget) of the
     /// same instant, where that was not enough.
-    pub(crate) fn next(
-        &mut self,
-        now: Instant,
-        rate: u64,
-        max_datagram_size: u64,
-        wanted: u64,
-    ) -> Instant {
-        let worth =
-            burst(rate, max_datagram_size).min(BATCH.max(LEAST_PACKETS * max_datagram_size));
+    pub(crate) fn next(&mut self, now: Instant, pace: &Pace, wanted: u64) -> Instant {
+        let Pace { rate, max_datagram_size, .. } = *pace;
+        let worth = pace.burst().min(BATCH.max(LEAST_PACKETS * max_datagram_size));
         let missing = i128::from(wanted.min(worth)) - i128::from(self.credit);
         let missing = u128::try_from(missing).unwrap_or(0) * NANOS;
         let wait =
@@ -83,7 +100,8 @@ impl Pacer {
         due
     }
 
-    fn refill(&mut self, now: Instant, rate: u64, max_datagram_size: u64) {
+    fn refill(&mut self, now: Instant, pace: &Pace) {
+        let rate = pace.rate;
         let elapsed = now - self.updated_at.unwrap_or(now);
         self.updated_at = Some(self.updated_at.map_or(now, |last| last.max(now)));
         if elapsed.is_zero() {
@@ -95,8 +113,8 @@ impl Pacer {
         self.fraction = u64::try_from(gained % NANOS).unwrap_or(0);
 
         let late = self.due.take_if(|due| *due <= now).map_or(Duration::ZERO, |due| now - due);
-        let late = u64::try_from(sent_in(rate, late.min(BURST)) / NANOS).unwrap_or(u64::MAX);
-        let limit = burst(rate, max_datagram_size).saturating_add(late).max(self.start);
+        let late = u64::try_from(sent_in(rate, late.min(LEAST_BURST)) / NANOS).unwrap_or(u64::MAX);
+        let limit = pace.burst().saturating_add(late).max(self.start);
         if self.credit >= signed(limit) {
             self.credit = signed(limit);
             self.fraction = 0;
@@ -107,11 +125,6 @@ impl Pacer {
 /// Billionths of a byte that leave in `time`.
 fn sent_in(rate: u64, time: Duration) -> u128 {
     u128::from(rate).saturating_mul(time.as_nanos())
-}
-
-/// What may leave at once, in bytes.
-fn burst(rate: u64, max_datagram_size: u64) -> u64 {
-    (rate / 1_000).max(LEAST_PACKETS * max_datagram_size)
 }
 
 fn signed(bytes: u64) -> i64 {
@@ -130,10 +143,14 @@ mod tests {
         Instant::from_nanos(micros * 1_000)
     }
 
+    fn pace(rate: u64) -> Pace {
+        Pace { rate, burst: LEAST_BURST, max_datagram_size: SIZE }
+    }
+
     /// A pacer whose first burst has left at 0.
     fn started(rate: u64) -> Pacer {
         let mut pacer = Pacer::new(SIZE);
-        assert_eq!(pacer.budget(at(0), Some(rate), SIZE), 10 * SIZE);
+        assert_eq!(pacer.budget(at(0), Some(&pace(rate))), 10 * SIZE);
         pacer.on_sent(10 * SIZE);
         pacer
     }
@@ -142,11 +159,11 @@ mod tests {
     #[test]
     fn ten_packets_may_leave_at_the_start_even_later() {
         let mut pacer = Pacer::new(SIZE);
-        assert_eq!(pacer.budget(at(0), None, SIZE), BATCH, "the window is the limit");
+        assert_eq!(pacer.budget(at(0), None), BATCH, "the window is the limit");
         pacer.on_sent(SIZE);
-        assert_eq!(pacer.budget(at(90_000), Some(1_000_000), SIZE), 9 * SIZE);
+        assert_eq!(pacer.budget(at(90_000), Some(&pace(1_000_000))), 9 * SIZE);
         pacer.on_sent(9 * SIZE);
-        assert_eq!(pacer.budget(at(900_000), Some(1_000_000), SIZE), 2 * SIZE);
+        assert_eq!(pacer.budget(at(900_000), Some(&pace(1_000_000))), 2 * SIZE);
     }
 
     // spec: 8.4
@@ -161,16 +178,38 @@ mod tests {
         ];
         for (rate, expected) in cases {
             let mut pacer = started(rate);
-            assert_eq!(pacer.budget(at(10_000_000), Some(rate), SIZE), expected, "{rate}");
+            assert_eq!(pacer.budget(at(10_000_000), Some(&pace(rate))), expected, "{rate}");
         }
         // Several batches are one burst.
         let mut pacer = started(1_000_000_000);
         let mut burst = 0;
-        while let bytes @ 1.. = pacer.budget(at(10_000_000), Some(1_000_000_000), SIZE) {
+        while let bytes @ 1.. = pacer.budget(at(10_000_000), Some(&pace(1_000_000_000))) {
             pacer.on_sent(bytes);
             burst += bytes;
         }
         assert_eq!(burst, 1_000_000);
+    }
+
+    // spec: 8.4
+    #[test]
+    fn a_burst_is_a_part_of_a_long_round_trip_up_to_what_is_set() {
+        let cases = [
+            // round trip, most, burst, all in microseconds
+            (100, 4_000, 1_000),
+            (12_000, 4_000, 1_000),
+            (36_000, 4_000, 3_000),
+            (48_000, 4_000, 4_000),
+            (600_000, 4_000, 4_000),
+            (600_000, 1_000, 1_000),
+        ];
+        let us = Duration::from_micros;
+        for (rtt, most, expected) in cases {
+            assert_eq!(burst(us(rtt), us(most)), us(expected), "{rtt}");
+        }
+        let pace = Pace { burst: us(2_500), ..pace(2_400_000) };
+        let mut pacer = started(pace.rate);
+        assert_eq!(pacer.next(at(0), &pace, u64::MAX), at(2_500));
+        assert_eq!(pacer.budget(at(10_000_000), Some(&pace)), 8_400, "and a timer's delay");
     }
 
     #[test]
@@ -184,9 +223,9 @@ mod tests {
         ];
         for (rate, wanted, micros) in cases {
             let mut pacer = started(rate);
-            assert_eq!(pacer.next(at(0), rate, SIZE, wanted), at(micros), "{rate} {wanted}");
-            let ready = pacer.budget(at(micros), Some(rate), SIZE);
-            assert!(ready >= wanted.min(BATCH).min(burst(rate, SIZE)), "{rate} {wanted}");
+            assert_eq!(pacer.next(at(0), &pace(rate), wanted), at(micros), "{rate} {wanted}");
+            let ready = pacer.budget(at(micros), Some(&pace(rate)));
+            assert!(ready >= wanted.min(BATCH).min(pace(rate).burst()), "{rate} {wanted}");
         }
     }
 
@@ -196,9 +235,9 @@ mod tests {
         let rate = 1_200_000;
         for (late, expected) in [(0, 2_400), (500, 3_000), (1_000, 3_600), (50_000, 3_600)] {
             let mut pacer = started(rate);
-            let due = pacer.next(at(0), rate, SIZE, BATCH);
+            let due = pacer.next(at(0), &pace(rate), BATCH);
             let now = due + Duration::from_micros(late);
-            assert_eq!(pacer.budget(now, Some(rate), SIZE), expected, "{late}");
+            assert_eq!(pacer.budget(now, Some(&pace(rate))), expected, "{late}");
         }
     }
 
@@ -207,10 +246,10 @@ mod tests {
         let rate = 1_000_000;
         let mut pacer = started(rate);
         pacer.on_sent(1_000);
-        assert_eq!(pacer.budget(at(1_000), Some(rate), SIZE), 0);
-        assert_eq!(pacer.budget(at(1_500), Some(rate), SIZE), 500);
+        assert_eq!(pacer.budget(at(1_000), Some(&pace(rate))), 0);
+        assert_eq!(pacer.budget(at(1_500), Some(&pace(rate))), 500);
         pacer.on_sent(u64::MAX);
-        assert!(pacer.next(at(1_500), rate, SIZE, 100) <= at(70_000));
+        assert!(pacer.next(at(1_500), &pace(rate), 100) <= at(70_000));
     }
 
     #[test]
@@ -218,9 +257,12 @@ mod tests {
         for rate in [0, 1, u64::MAX] {
             let mut pacer = Pacer::new(65_535);
             for now in [at(0), at(1), Instant::MAX, at(5), Instant::MAX] {
-                pacer.budget(now, Some(rate), 65_535);
-                pacer.on_sent(BATCH);
-                assert!(pacer.next(now, rate, 65_535, u64::MAX) >= now);
+                for burst in [Duration::ZERO, Duration::MAX] {
+                    let pace = Pace { rate, burst, max_datagram_size: 65_535 };
+                    pacer.budget(now, Some(&pace));
+                    pacer.on_sent(BATCH);
+                    assert!(pacer.next(now, &pace, u64::MAX) >= now);
+                }
             }
         }
     }
@@ -241,14 +283,14 @@ mod tests {
                     Some(due) if kind == 0 => due,
                     _ => now + Duration::from_nanos(wait),
                 };
-                let budget = pacer.budget(now, Some(rate), SIZE);
+                let budget = pacer.budget(now, Some(&pace(rate)));
                 let bytes = bytes.min(budget);
                 pacer.on_sent(bytes);
                 sent.push((now, bytes));
-                due = (kind != 2).then(|| pacer.next(now, rate, SIZE, u64::MAX));
+                due = (kind != 2).then(|| pacer.next(now, &pace(rate), u64::MAX));
             }
             // Two bursts of a millisecond: one that is allowed, one that was late.
-            let allowed = u128::from(burst(rate, SIZE)) + u128::from(rate / 1_000);
+            let allowed = u128::from(pace(rate).burst()) + u128::from(rate / 1_000);
             for from in 0..sent.len() {
                 let mut total = 0;
                 for (at, bytes) in &sent[from..] {
@@ -269,8 +311,8 @@ mod tests {
             let mut pacer = started(rate);
             let (mut now, mut sent) = (at(0), 0u128);
             for _ in 0..rounds {
-                now = pacer.next(now, rate, SIZE, u64::MAX);
-                let bytes = pacer.budget(now, Some(rate), SIZE);
+                now = pacer.next(now, &pace(rate), u64::MAX);
+                let bytes = pacer.budget(now, Some(&pace(rate)));
                 prop_assert!(bytes >= 2 * SIZE);
                 pacer.on_sent(bytes);
                 sent += u128::from(bytes);

@@ -13,22 +13,27 @@ const LEAST_RTT: Duration = Duration::from_millis(10);
 /// grow.
 const PART_OF_RTT: u32 = 32;
 
-/// So many packets in a round trip are bulk, of which none is waited for by itself.
+/// So many packets that come in a round trip are bulk, of which none is waited for by itself.
 const BULK: u64 = 32;
+
+/// Who has so many packets in flight waits for their acknowledgements: from when they come it learns
+/// the path's round-trip time and rate.
+const AWAITED: u64 = 8;
 
 /// For at least this time, and for twice as long at most, an endpoint reads at once after it had
 /// to do with a session that needs it.
 const MEMORY: Duration = Duration::from_millis(100);
 
-/// What a session can bear at most on a path with that round-trip time, if it [has much to
-/// do](is_bulk).
+/// What a session can bear at most on a path with that round-trip time, if it [only
+/// receives](receives_bulk).
 pub(crate) fn read_delay(rtt: Duration) -> Duration {
     if rtt < LEAST_RTT { Duration::ZERO } else { rtt / PART_OF_RTT }
 }
 
-/// Whether so many packets in a round trip, which are coming or in flight, are bulk.
-pub(crate) fn is_bulk(packets: u64) -> bool {
-    packets >= BULK
+/// Whether so many packets, coming in a round trip and in flight, are bulk of which this end is the
+/// receiver.
+pub(crate) fn receives_bulk(coming: u64, in_flight: u64) -> bool {
+    coming >= BULK && in_flight < AWAITED
 }
 
 /// How many packets come in a round trip.
@@ -104,7 +109,10 @@ mod tests {
         for (rtt, micros) in table {
             assert_eq!(read_delay(rtt).as_micros(), micros, "{rtt:?}");
         }
-        assert!(is_bulk(32) && !is_bulk(31));
+        let table = [(31, 0, false), (32, 0, true), (999, 7, true), (999, 8, false)];
+        for (coming, in_flight, is_bulk) in table {
+            assert_eq!(receives_bulk(coming, in_flight), is_bulk, "{coming}, {in_flight}");
+        }
     }
 
     #[test]

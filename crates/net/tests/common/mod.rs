@@ -21,8 +21,6 @@ pub(crate) struct Arrived {
     pub(crate) remote: SocketAddr,
     pub(crate) local: Option<IpAddr>,
     pub(crate) data: Vec<u8>,
-    /// When, as the machine was told.
-    pub(crate) at: Instant,
     /// Who received it.
     pub(crate) by: ThreadId,
 }
@@ -76,7 +74,7 @@ impl Machine for Peer {
                 self.outgoing.push_back((transmit, data.to_vec()));
             }
             let (data, by) = (data.to_vec(), thread::current().id());
-            self.events.push_back(Event::Arrived(Arrived { remote, local, data, at: now, by }));
+            self.events.push_back(Event::Arrived(Arrived { remote, local, data, by }));
         }
     }
 

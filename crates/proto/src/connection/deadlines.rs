@@ -11,7 +11,8 @@ use super::Connection;
 use super::receive::tell;
 use crate::event::Ended;
 use crate::handshake::Failure;
-use crate::read_delay::{is_bulk, read_delay};
+use crate::pacer::{Pace, burst};
+use crate::read_delay::{read_delay, receives_bulk};
 use crate::recovery::TimeoutOutcome;
 
 impl Connection {
@@ -46,8 +47,8 @@ impl Connection {
         (first < Instant::MAX).then_some(first)
     }
 
-    /// How long packets may lie unread: not at all, unless there are many of them, or of their
-    /// acknowledgements. `None` if it does not matter, as nothing came but a sign of life.
+    /// How long packets may lie unread: not at all, unless many of them come, and hardly any are in
+    /// flight. `None` if it does not matter, as nothing came but a sign of life.
     pub(crate) fn read_delay(&mut self, now: Instant) -> Option<Duration> {
         if self.rest.has_nodded() {
             return None;
@@ -59,7 +60,7 @@ impl Connection {
         }
         let coming = self.inflow.packets(now, rtt, self.counters.packets_received);
         let in_flight = self.recovery.bytes_in_flight() / u64::from(self.size()).max(1);
-        Some(if is_bulk(coming.max(in_flight)) { delay } else { Duration::ZERO })
+        Some(if receives_bulk(coming, in_flight) { delay } else { Duration::ZERO })
     }
 
     /// When the program's close has to have an outcome, if it has none.
@@ -92,12 +93,22 @@ impl Connection {
         if !fits || self.probes > 0 || !self.wants_data(now) {
             return None;
         }
-        let rate = self.controller.pacing_rate()?;
-        if self.pacer.budget(now, Some(rate), size) >= size {
+        let pace = self.pace()?;
+        if self.pacer.budget(now, Some(&pace)) >= size {
             // They may leave now, and will.
             return None;
         }
-        Some(self.pacer.next(now, rate, size, u64::MAX))
+        Some(self.pacer.next(now, &pace, u64::MAX))
+    }
+
+    /// How fast packets may leave, once that is known.
+    pub(super) fn pace(&self) -> Option<Pace> {
+        let rate = self.controller.pacing_rate()?;
+        // A burst's own queue would make random loss look like congestion.
+        let is_clean = self.recovery.loss_rate().is_rare();
+        let most = if is_clean { self.config.max_burst } else { Duration::ZERO };
+        let burst = burst(self.recovery.rtt().smoothed, most);
+        Some(Pace { rate, burst, max_datagram_size: self.size().into() })
     }
 
     /// Does what is due.

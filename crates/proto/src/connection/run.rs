@@ -76,8 +76,8 @@ impl Connection {
         if room < size {
             return 0;
         }
-        let rate = self.controller.pacing_rate();
-        let budget = self.pacer.budget(now, rate, size).min(room);
+        let pace = self.pace();
+        let budget = self.pacer.budget(now, pace.as_ref()).min(room);
         usize::try_from(budget / size.max(1)).unwrap_or(usize::MAX)
     }
 }

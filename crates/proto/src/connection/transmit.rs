@@ -182,8 +182,9 @@ impl Connection {
             }
             return alone;
         }
-        let rate = self.controller.pacing_rate();
-        if fits && self.pacer.budget(now, rate, size) >= size { Some(Permit::All) } else { alone }
+        let pace = self.pace();
+        let may_leave = fits && self.pacer.budget(now, pace.as_ref()) >= size;
+        if may_leave { Some(Permit::All) } else { alone }
     }
 
     /// Whether anything but acknowledgements is to be sent.

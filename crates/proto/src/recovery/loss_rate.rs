@@ -3,6 +3,8 @@
 
 /// After so many packets all that is counted so far counts half.
 const WINDOW: u32 = 1_024;
+/// Losses are rare if not more than one packet in so many is lost.
+const RARE: u32 = 256;
 /// What one packet counts.
 const ONE: u32 = 256;
 
@@ -40,6 +42,11 @@ impl LossRate {
         (lost..of).for_each(|_| self.on_acked());
     }
 
+    /// Whether next to nothing was lost: less than what random loss shows.
+    pub(crate) fn is_rare(self) -> bool {
+        self.lost <= self.judged / RARE
+    }
+
     /// How many were lost, and of how many.
     pub(crate) fn parts(self) -> (u64, u64) {
         (u64::from(self.lost), u64::from(self.judged))
@@ -71,6 +78,17 @@ mod tests {
         assert!((98..=102).contains(&per_mille(rate)), "{}", per_mille(rate));
         (0..6_000).for_each(|_| rate.on_acked());
         assert_eq!(per_mille(rate), 0);
+    }
+
+    #[test]
+    fn one_in_256_is_rare() {
+        for (lost, judged, is_rare) in
+            [(0, 0, true), (1, 255, false), (1, 256, true), (3, 700, false)]
+        {
+            let mut rate = LossRate::default();
+            rate.count(lost, judged);
+            assert_eq!(rate.is_rare(), is_rare, "{lost} of {judged}");
+        }
     }
 
     #[test]

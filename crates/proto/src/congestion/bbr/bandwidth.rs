@@ -7,6 +7,8 @@
 pub(super) struct MaxBandwidth {
     before: u64,
     now: u64,
+    /// The highest but one of this cycle.
+    second: u64,
 }
 
 impl MaxBandwidth {
@@ -19,15 +21,24 @@ impl MaxBandwidth {
     /// (draft-ietf-ccwg-bbr, 5.5.4).
     pub(super) fn on_sample(&mut self, rate: u64, is_limited: bool) {
         if !is_limited || rate >= self.get() {
+            self.second = rate.min(self.now).max(self.second);
             self.now = self.now.max(rate);
+        }
+    }
+
+    /// Rates do not grow any more. Of those seen while they did the highest is not taken, as the draft
+    /// does, if it stands alone: one acknowledgement that comes late, and the next one in time, seem to
+    /// show a few percent more than there is, and a queue would grow for two cycles.
+    pub(super) fn settle(&mut self) {
+        if self.second > 0 {
+            self.now = self.second;
         }
     }
 
     /// A cycle is over. One without samples is not: an estimate is never forgotten for nothing.
     pub(super) fn advance(&mut self) {
         if self.now > 0 {
-            self.before = self.now;
-            self.now = 0;
+            *self = Self { before: self.now, ..Self::default() };
         }
     }
 }
@@ -60,5 +71,27 @@ mod tests {
         assert_eq!(max.get(), 500);
         max.on_sample(501, true);
         assert_eq!(max.get(), 501);
+    }
+
+    #[test]
+    fn one_that_stood_alone_does_not_count_when_rates_grow_no_more() {
+        let table: [(&[u64], u64); 6] = [
+            (&[], 0),
+            (&[500], 500),
+            (&[500, 900, 800], 800),
+            (&[900, 500, 800, 700], 800),
+            (&[500, 900, 900], 900),
+            (&[500, 600, 700], 600),
+        ];
+        for (rates, expected) in table {
+            let mut max = MaxBandwidth::default();
+            for &rate in rates {
+                max.on_sample(rate, false);
+            }
+            max.settle();
+            assert_eq!(max.get(), expected, "{rates:?}");
+            max.on_sample(950, false);
+            assert_eq!(max.get(), 950, "from then on it does");
+        }
     }
 }

@@ -4,9 +4,10 @@
 //! It deviates from the draft in what it takes for congestion: see [`loss`]. It begins with a rate
 //! besides the initial window (see [`startup`]), grows faster than by doubling where the path shows that
 //! it takes more (see [`train`]), and ends a probe sooner that makes nothing but a queue (see
-//! [`probe_bw`]). Since the rate at which
-//! data arrive is less than the one at which they leave where a path loses some of them whatever is
-//! done, both the pacing rate and the bandwidth-delay product are those of what has to be sent.
+//! [`probe_bw`]). It does not take the noise of single samples for bandwidth (see [`bandwidth`], and
+//! `State::is_steady`). Since the rate at which data arrive is less than the one at which they leave where
+//! a path loses some of them whatever is done, both the pacing rate and the bandwidth-delay product are
+//! those of what has to be sent.
 
 mod aggregation;
 mod bandwidth;
@@ -75,6 +76,13 @@ impl State {
     /// (draft-ietf-ccwg-bbr, 5.5.10.3, `IsProbingBW`).
     fn is_probing(self) -> bool {
         matches!(self, Self::Startup | Self::Refill | Self::Up)
+    }
+
+    /// Whether no more is sent than the path is known to take. What seems to arrive faster then is the
+    /// noise of bursts and of acknowledgements that come in lumps: the draft takes the highest of it for
+    /// the bandwidth, and a queue grows until the next probe.
+    fn is_steady(self) -> bool {
+        matches!(self, Self::Cruise | Self::Refill)
     }
 }
 
@@ -162,7 +170,8 @@ impl Bbr {
         self.latest.rate = self.latest.rate.max(newest.rate);
         self.latest.volume = self.latest.volume.max(newest.volume);
         if newest.rate > 0 {
-            self.max_bw.on_sample(newest.rate, is_limited);
+            let most = if self.state.is_steady() { self.max_bw.get() } else { MAXIMUM };
+            self.max_bw.on_sample(newest.rate.min(most), is_limited);
         }
         if self.rounds.is_start() {
             self.end_round(is_limited);

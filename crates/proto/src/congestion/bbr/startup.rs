@@ -53,6 +53,7 @@ impl Bbr {
     pub(super) fn check_startup(&mut self, now: Instant) {
         if self.state == State::Startup && self.pipe.was_full() {
             self.state = State::Drain;
+            self.max_bw.settle();
             self.drain_since = self.rounds.count();
         }
         let rounds = self.rounds.count() - self.drain_since;

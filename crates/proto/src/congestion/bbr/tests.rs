@@ -125,7 +125,21 @@ fn startup_doubles_and_ends_on_a_plateau_of_three_rounds() {
     for (rate, state) in table {
         assert_eq!(feed.round(rate, 2 * BDP), state, "{rate}");
     }
-    assert_eq!(feed.bbr.pacing_rate(), Some(RATE * 6 / 5 / 2 * 99 / 100));
+    let rate = feed.bbr.pacing_rate();
+    assert_eq!(rate, Some(RATE / 2 * 99 / 100), "the one that was higher stood alone");
+}
+
+#[test]
+fn what_seems_to_come_faster_than_it_was_sent_is_noise() {
+    let mut feed = Feed::cruising();
+    feed.round(RATE * 21 / 20, BDP);
+    assert_eq!(feed.bbr.max_bw.get(), RATE);
+    feed.until(State::Refill, RATE, BDP);
+    feed.round(RATE * 21 / 20, BDP);
+    assert_eq!(feed.bbr.max_bw.get(), RATE);
+    feed.until(State::Up, RATE, BDP);
+    feed.round(RATE * 21 / 20, BDP);
+    assert_eq!(feed.bbr.max_bw.get(), RATE * 21 / 20, "now more is sent");
 }
 
 // spec: 8.4.1
