@@ -131,8 +131,8 @@ pub struct Config {
     /// more it is, the less processor time sending takes. 1 to 10 ms; default 4 ms.
     pub max_burst: Duration,
     /// How long packets may lie unread in the socket while very many come in each round trip, and hardly
-    /// any are on their way back, so that the processor is woken once for several: never longer than a 32nd of the
-    /// round-trip time, and not at all if that is less than 10 ms. 0 (never) to 10 ms; default 2 ms.
+    /// any are on their way back, so that the processor is woken once for several: never longer than a 16th of the
+    /// round-trip time, and not at all if that is less than 10 ms. 0 (never) to 10 ms; default 3 ms.
     pub max_read_delay: Duration,
     /// How long a close without a deadline of its own waits. 0 to 1 h; default 10 s.
     pub close_deadline: Duration,
@@ -166,7 +166,7 @@ impl Default for Config {
             ack_threshold: 3,
             redundancy: 0,
             max_burst: Duration::from_millis(4),
-            max_read_delay: Duration::from_millis(2),
+            max_read_delay: Duration::from_millis(3),
             close_deadline: Duration::from_secs(10),
             congestion: Congestion::Bbr,
         }

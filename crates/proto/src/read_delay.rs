@@ -11,7 +11,7 @@ const LEAST_RTT: Duration = Duration::from_millis(10);
 
 /// Packets may lie unread for this part of a round trip: by no more do its time and what depends on it
 /// grow.
-const PART_OF_RTT: u32 = 32;
+const PART_OF_RTT: u32 = 16;
 
 /// So many packets that come in a round trip are bulk, of which none is waited for by itself.
 const BULK: u64 = 32;
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_session_bears_a_part_of_a_long_round_trip() {
         let us = Duration::from_micros;
-        let table = [(us(100), 0), (us(9_999), 0), (10 * MS, 312), (640 * MS, 20_000)];
+        let table = [(us(100), 0), (us(9_999), 0), (10 * MS, 625), (640 * MS, 40_000)];
         for (rtt, micros) in table {
             assert_eq!(read_delay(rtt).as_micros(), micros, "{rtt:?}");
         }

@@ -53,7 +53,7 @@ impl Connection {
         if self.rest.has_nodded() {
             return None;
         }
-        let rtt = self.recovery.rtt().smoothed;
+        let rtt = self.recovery.rtt().smoothed();
         let delay = read_delay(rtt).min(self.config.max_read_delay);
         if delay.is_zero() || self.closing.is_over() {
             return Some(Duration::ZERO);
@@ -83,7 +83,7 @@ impl Connection {
     fn lull(&self) -> Option<Instant> {
         let may_have_moved = self.is_client && self.profile == Profile::Sealed;
         let is_quiet = self.recovery.bytes_in_flight() == 0 && !self.wants_ping;
-        self.lull.due(self.recovery.rtt().smoothed).filter(|_| may_have_moved && is_quiet)
+        self.lull.due(self.recovery.rtt().smoothed()).filter(|_| may_have_moved && is_quiet)
     }
 
     /// When the pacer lets the next packets leave, if it alone keeps them.
@@ -107,7 +107,7 @@ impl Connection {
         // A burst's own queue would make random loss look like congestion.
         let is_clean = self.recovery.loss_rate().is_rare();
         let most = if is_clean { self.config.max_burst } else { Duration::ZERO };
-        let burst = burst(self.recovery.rtt().smoothed, most);
+        let burst = burst(self.recovery.rtt().smoothed(), most);
         Some(Pace { rate, burst, max_datagram_size: self.size().into() })
     }
 

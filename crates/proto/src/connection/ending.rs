@@ -164,7 +164,7 @@ impl Connection {
         let Resources { scratch, tokens, public, .. } = cx;
         let room = usize::from(size).checked_sub(self.overhead())?;
         let mut draft = Draft::new(scratch.get_mut(..room)?, tokens);
-        let rtt = self.recovery.rtt().smoothed;
+        let rtt = self.recovery.rtt().smoothed();
         self.messages.write_receipt(&mut draft);
         self.streams.write_first(&mut Growth { now, rtt, grant: &mut 0 }, &mut draft);
         if draft.is_empty() {

@@ -111,7 +111,7 @@ pub(crate) struct Connection {
     config: Arc<Shared>,
     peer_key: Option<Box<PublicKey>>,
     /// What the peer answers with if it has forgotten this session (docs/PROTOCOL.md, 10.1).
-    reset_token: Option<[u8; 16]>,
+    reset_token: Option<Box<[u8; 16]>>,
     /// The ACK with which a client begins its datagrams (docs/PROTOCOL.md, 5.3.5), and until when the
     /// server has to answer.
     confirmation: Option<Box<(Box<[u8]>, Instant)>>,
@@ -209,7 +209,7 @@ impl Connection {
             local_id,
             remote_id,
             peer_key: peer_key.map(Box::new),
-            reset_token: reset_token.filter(|_| profile == Profile::Sealed),
+            reset_token: reset_token.filter(|_| profile == Profile::Sealed).map(Box::new),
             confirmation,
             mtu,
             grease: u8::try_from(cx.public.below(16)).unwrap_or(0),

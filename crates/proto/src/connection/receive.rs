@@ -170,7 +170,7 @@ impl Connection {
         self.rest.on_packet(now, seen.is_news);
         self.acks.on_packet(now, number, ecn, seen.is_ack_eliciting);
         if seen.is_ack_eliciting {
-            self.lull.on_packet(now, self.recovery.rtt().smoothed);
+            self.lull.on_packet(now, self.recovery.rtt().smoothed());
         }
         if seen.is_immediate {
             self.acks.on_immediate_ack();
@@ -346,7 +346,7 @@ impl Connection {
         if self.mtu.on_ack(now, acked, outcome.lost) {
             self.on_packet_size();
         }
-        let rtt = self.recovery.rtt().smoothed;
+        let rtt = self.recovery.rtt().smoothed();
         let packets = flight / u64::from(self.size()).max(1);
         self.frequency.on_ack(packets, rtt);
         self.heed_frequency();
@@ -389,7 +389,8 @@ impl Connection {
 
     /// Takes RESET for the peer's id, and says whether it was the peer's (docs/PROTOCOL.md, 10.4).
     pub(crate) fn on_reset(&mut self, now: Instant, reset: &Reset) -> bool {
-        let is_from_peer = self.reset_token.is_some_and(|token| is_from_peer(reset, &token));
+        let is_from_peer =
+            self.reset_token.as_ref().is_some_and(|token| is_from_peer(reset, token));
         if is_from_peer && !self.is_forgotten {
             self.lose(now, Ended::Forgotten);
         }

@@ -280,7 +280,7 @@ impl Connection {
             Token::Stream { .. } => streams.copy(token, draft),
             _ => messages.copy(now, token, draft),
         });
-        let rtt = self.recovery.rtt().smoothed;
+        let rtt = self.recovery.rtt().smoothed();
         streams.write_first(&mut Growth { now, rtt, grant }, draft);
         write_data(now, (turns, messages, streams), draft);
         streams.write_blocked(draft);

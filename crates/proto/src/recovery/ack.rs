@@ -102,7 +102,7 @@ impl Recovery {
         let lost = self.detect_losses(now, controller, fates);
         self.probe.count = 0;
         if let Some(newest) = newly.newest.filter(|newest| newest.number >= self.path_start) {
-            let delivery = self.rate.sample(now, newest.sent_at, &newest.rate, self.rtt.min);
+            let delivery = self.rate.sample(now, newest.sent_at, &newest.rate, self.rtt.min());
             controller.on_ack(&AckSample {
                 now,
                 bytes: newly.bytes,
@@ -112,8 +112,8 @@ impl Recovery {
                 bytes_in_flight: self.bytes_in_flight(),
                 latest_rtt,
                 ack_delay: self.ack_delay(ack),
-                smoothed_rtt: self.rtt.smoothed,
-                min_rtt: self.rtt.min,
+                smoothed_rtt: self.rtt.smoothed(),
+                min_rtt: self.rtt.min(),
                 delivery,
                 is_app_limited: newest.is_app_limited,
                 next_number: self.next,

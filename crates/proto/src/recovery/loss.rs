@@ -59,7 +59,7 @@ impl Thresholds {
     /// How long after it was sent a packet is lost if a later one was acknowledged (RFC 9002,
     /// 6.1.2).
     pub(super) fn loss_delay(&self, rtt: &Rtt) -> Duration {
-        (rtt.smoothed.max(rtt.latest).saturating_mul(self.eighths) / 8).max(GRANULARITY)
+        (rtt.smoothed().max(rtt.latest()).saturating_mul(self.eighths) / 8).max(GRANULARITY)
     }
 
     /// Judges packet `number`, with `loss_delay` as above and a higher number acknowledged (RFC

@@ -171,7 +171,7 @@ fn nine_eighths_of_a_round_trip_is_lost() {
     scene.send_all(at(10), 0..2);
     scene.ack(at(110), &[(1, 1)]);
     let due = scene.recovery.timeout().unwrap();
-    assert_eq!(due - at(10), scene.recovery.rtt().smoothed * 9 / 8);
+    assert_eq!(due - at(10), scene.recovery.rtt().smoothed() * 9 / 8);
     assert_eq!(scene.timeout(due - Duration::from_nanos(1)), TimeoutOutcome::Nothing);
     assert_eq!(scene.timeout(due), TimeoutOutcome::Lost { sizes: SizeLosses::default() });
     assert_eq!(scene.lost(), [0]);
@@ -427,7 +427,7 @@ fn another_path_starts_anew() {
     let mut scene = Scene::measured();
     scene.send_all(at(0), 0..5);
     scene.recovery.on_path(at(1), false);
-    assert_eq!(scene.recovery.rtt().smoothed, MS * 100);
+    assert_eq!(scene.recovery.rtt().smoothed(), MS * 100);
     scene.recovery.on_path(at(1), true);
     scene.send_all(at(2), 6..7);
     scene.ack(at(500), &[(3, 4)]);
@@ -435,7 +435,7 @@ fn another_path_starts_anew() {
     assert!(scene.kinds().is_empty() && scene.heard.acks.is_empty());
     assert_eq!(scene.lost(), [0, 1, 2], "but its packets are lost as ever");
     scene.ack(at(512), &[(6, 6), (3, 4)]);
-    assert_eq!(scene.recovery.rtt().latest, MS * 510);
+    assert_eq!(scene.recovery.rtt().latest(), MS * 510);
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl Recovery {
     /// Where doubling ends: at what the user set, but not before the answer to a probe can be here.
     /// A timer of no length would never stop firing.
     fn max_probe_timeout(&self) -> Duration {
-        let answer = self.rtt.first_sample_at.map_or(GRANULARITY, |_| 2 * self.rtt.smoothed);
+        let answer = self.rtt.first_sample_at.map_or(GRANULARITY, |_| 2 * self.rtt.smoothed());
         self.config.max_probe_timeout.max(answer).max(GRANULARITY)
     }
 

@@ -70,9 +70,8 @@ pub(super) enum Known {
 /// over are the rest.
 #[derive(Clone, Debug)]
 pub(super) struct Kind {
-    /// 0 to 3.
-    number: u8,
-    opened: u64,
+    /// The first one that is not open. All have the same lower two bits.
+    next: u64,
     /// `None` if there are none: most sessions never have any of most kinds.
     fresh: Option<Box<RangeSet>>,
     accepted: u64,
@@ -87,23 +86,31 @@ pub(super) struct Kind {
 
 impl Kind {
     pub(super) fn new(number: u64, most: u64) -> Self {
-        let number = u8::try_from(number & 3).unwrap_or(0);
         let most = most.min(MAX_STREAMS);
-        let (opened, accepted, fresh) = (0, 0, None);
-        let mut kind =
-            Self { number, opened, fresh, accepted, count: most, most, ended: 0, forgotten: 0 };
+        let (next, accepted, fresh) = (number & 3, 0, None);
+        let mut kind = Self { next, fresh, accepted, count: most, most, ended: 0, forgotten: 0 };
         let free = kind.free();
         if free > 0 {
-            kind.opened = free;
+            kind.next = kind.stream(free);
             kind.accepted = free;
             kind.fresh.get_or_insert_default().insert(0..free);
         }
         kind
     }
 
+    /// How many are open, or were.
+    fn opened(&self) -> u64 {
+        self.next >> 2
+    }
+
+    /// A stream by its place among those of its kind.
+    fn stream(&self, index: u64) -> u64 {
+        index << 2 | self.next & 3
+    }
+
     /// Streams that do not count towards limits: stream 0 (docs/PROTOCOL.md, 7.4.2).
     fn free(&self) -> u64 {
-        u64::from(self.number == 0)
+        u64::from(self.next & 3 == 0)
     }
 
     /// How many streams may be opened, stream 0 aside.
@@ -120,7 +127,7 @@ impl Kind {
 
     pub(super) fn known(&self, stream: u64) -> Known {
         match stream >> 2 {
-            index if index >= self.opened => Known::Unopened,
+            index if index >= self.opened() => Known::Unopened,
             index if self.fresh.as_ref().is_some_and(|fresh| fresh.contains(index)) => Known::Fresh,
             _ => Known::Over,
         }
@@ -128,13 +135,13 @@ impl Kind {
 
     /// Whether the limit keeps streams from being opened.
     pub(super) fn is_blocked(&self) -> bool {
-        self.opened >= self.count + self.free()
+        self.opened() >= self.count + self.free()
     }
 
     /// The next one, if the limit allows it.
     pub(super) fn open(&mut self) -> Option<u64> {
-        let index = self.opened;
-        self.open_upto(index << 2).then_some(index << 2 | u64::from(self.number))
+        let index = self.opened();
+        self.open_upto(index << 2).then(|| self.stream(index))
     }
 
     /// Opens a stream and all lower ones (docs/PROTOCOL.md, 7.4.1), if the limit allows it.
@@ -143,8 +150,9 @@ impl Kind {
         if index >= self.count + self.free() {
             return false;
         }
-        self.fresh.get_or_insert_default().insert(self.opened..index + 1);
-        self.opened = self.opened.max(index + 1);
+        let opened = self.opened();
+        self.fresh.get_or_insert_default().insert(opened..index + 1);
+        self.next = self.next.max(self.stream(index + 1));
         true
     }
 
@@ -164,9 +172,9 @@ impl Kind {
     /// The next one that the program has not been given.
     pub(super) fn accept(&mut self) -> Option<u64> {
         let index = self.accepted;
-        (index < self.opened).then(|| {
+        (index < self.opened()).then(|| {
             self.accepted += 1;
-            index << 2 | u64::from(self.number)
+            self.stream(index)
         })
     }
 
