@@ -21,6 +21,8 @@ const LEAST_PACKETS: u64 = 8;
 /// A queue that delays packets by more than this part of the least round-trip time shows that the
 /// path is full.
 const FULL_DIVISOR: u32 = 8;
+/// They meet a longer queue where they are later by this part of it.
+const LATER_DIVISOR: u32 = 64;
 /// The window grows by so much for each byte acknowledged, where doubling adds one: fourfold, and
 /// where more packets were seen sixteenfold, as far as the rate allows.
 const GROWTH: u64 = 3;
@@ -44,6 +46,8 @@ pub(super) struct Train {
     first_sent_at: Instant,
     /// How fast the path took packets in this round, in bytes per second.
     rate: Option<u64>,
+    /// How much later than through an empty path the packets came that showed it.
+    late: Duration,
     /// Something was seen, in this round or before.
     is_known: bool,
     /// The path is full, or loses more than it should: no more trains.
@@ -55,7 +59,7 @@ impl Train {
     pub(super) fn begin(&mut self, sample: &AckSample, window: u64) {
         (self.window, self.acked, self.first) = (window, sample.bytes, sample.bytes);
         self.first_sent_at = sample.sent_at;
-        (self.rate, self.has_many) = (None, false);
+        (self.rate, self.late, self.has_many) = (None, Duration::ZERO, false);
     }
 
     /// A further one.
@@ -74,7 +78,11 @@ impl Train {
         let rate = u64::try_from(rate).unwrap_or(u64::MAX);
         let was_over = self.is_over;
         self.is_over |= late > sample.min_rtt / FULL_DIVISOR;
-        self.rate = Some(rate);
+        // Packets that left more slowly, and met no longer queue, do not show that the path is slower.
+        let is_later = late > self.late + sample.min_rtt / LATER_DIVISOR;
+        if is_later || self.rate.is_none_or(|best| rate > best) {
+            (self.rate, self.late) = (Some(rate), late);
+        }
         self.is_known |= !was_over;
     }
 
@@ -126,9 +134,15 @@ mod tests {
     /// As many packets that leave `spacing` microseconds apart, through a path that needs `each` for
     /// one, from a window of as many.
     fn train_of(packets: u64, spacing: u64, each: u64) -> Train {
+        let times: Vec<_> = (0..packets).map(|number| number * spacing).collect();
+        train_at(&times, each)
+    }
+
+    /// Packets that leave at these times.
+    fn train_at(times: &[u64], each: u64) -> Train {
         let (mut train, mut free_at) = (Train::default(), 0);
-        for number in 0..packets {
-            let sent = number * spacing;
+        let packets = times.len() as u64;
+        for (number, &sent) in times.iter().enumerate() {
             free_at = free_at.max(sent) + each;
             let sample = AckSample {
                 now: at(free_at + RTT),
@@ -193,6 +207,17 @@ mod tests {
         let train = train(2_000, 100);
         assert_eq!(window(&train), 50);
         assert_eq!(gain(&train), Some(1_600));
+    }
+
+    #[test]
+    fn those_that_leave_slower_behind_others_do_not_make_the_path_slower() {
+        // Ten at once, through a path that takes 200 in a round trip, and then one each 10 ms.
+        let times = |spacing| -> Vec<u64> {
+            (0..60).map(|number: u64| number.saturating_sub(9) * spacing).collect()
+        };
+        assert_eq!(window(&train_at(&times(10_000), 500)), 200);
+        assert_eq!(window(&train_at(&times(600), 500)), 200);
+        assert_eq!(window(&train_at(&times(600), 900)), 0, "a queue grows");
     }
 
     #[test]
