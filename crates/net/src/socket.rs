@@ -279,7 +279,7 @@ fn set_linux_options(
         // A system without the option does not merge either.
         let _ = set_option(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO, 0);
     }
-    // Mostly nobody reads the system's timestamps, and as long as any socket asks for them it takes
+    // Nobody reads the system's timestamps, and as long as any socket asks for them it takes
     // one of every packet it receives.
     let _ = set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 0);
     Ok(())

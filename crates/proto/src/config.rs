@@ -126,13 +126,15 @@ pub struct Config {
     /// lost need not wait for a round trip: as often as the measured loss makes it necessary, and not
     /// at all where nothing is lost (docs/PROTOCOL.md, 8.2.1). 0 (never) to 2^40; default 0.
     pub redundancy: u64,
-    /// What may leave at once: as much as the pace allows in this time, but not more than in a 12th of the
-    /// round-trip time, and at least as much as in 1 ms; and not more than that where packets are lost. The
-    /// more it is, the less processor time sending takes. 1 to 10 ms; default 4 ms.
+    /// What may leave at once: as much as the pace allows in this time, but not more than in a 12th
+    /// of the round-trip time, nor than in 1 ms where more than one packet in 256 was lost lately; and
+    /// at least as much as in 1 ms. The more it is, the less processor time sending takes. 1 to 10 ms;
+    /// default 4 ms.
     pub max_burst: Duration,
-    /// How long packets may lie unread in the socket while very many come in each round trip, and hardly
-    /// any are on their way back, so that the processor is woken once for several: never longer than a 16th of the
-    /// round-trip time, and not at all if that is less than 10 ms. 0 (never) to 10 ms; default 3 ms.
+    /// How long packets may lie unread in the socket while very many come in each round trip, and
+    /// hardly any are on their way back, so that the processor is woken once for several: never longer
+    /// than a 16th of the round-trip time, and not at all if that is less than 10 ms. 0 (never) to 10 ms;
+    /// default 3 ms.
     pub max_read_delay: Duration,
     /// How long a close without a deadline of its own waits. 0 to 1 h; default 10 s.
     pub close_deadline: Duration,

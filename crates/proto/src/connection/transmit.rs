@@ -182,9 +182,11 @@ impl Connection {
             }
             return alone;
         }
+        if !fits {
+            return alone;
+        }
         let pace = self.pace();
-        let may_leave = fits && self.pacer.budget(now, pace.as_ref()) >= size;
-        if may_leave { Some(Permit::All) } else { alone }
+        if self.pacer.budget(now, pace.as_ref()) >= size { Some(Permit::All) } else { alone }
     }
 
     /// Whether anything but acknowledgements is to be sent.

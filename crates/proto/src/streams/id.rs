@@ -110,7 +110,7 @@ impl Kind {
 
     /// Streams that do not count towards limits: stream 0 (docs/PROTOCOL.md, 7.4.2).
     fn free(&self) -> u64 {
-        u64::from(self.next & 3 == 0)
+        u64::from(kind_of(self.next) == 0)
     }
 
     /// How many streams may be opened, stream 0 aside.

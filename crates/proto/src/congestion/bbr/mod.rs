@@ -4,8 +4,8 @@
 //! It deviates from the draft in what it takes for congestion: see [`loss`]. It begins with a rate
 //! besides the initial window (see [`startup`]), grows faster than by doubling where the path shows that
 //! it takes more (see [`train`]), and ends a probe sooner that makes nothing but a queue (see
-//! [`probe_bw`]). It does not take the noise of single samples for bandwidth (see [`bandwidth`], and
-//! `State::is_steady`). Since the rate at which data arrive is less than the one at which they leave where
+//! [`probe_bw`]). In steady phases it does not take the noise of single samples for bandwidth (see
+//! `State::is_steady`), nor the one of Startup that stands alone (see [`bandwidth`]). Since the rate at which data arrive is less than the one at which they leave where
 //! a path loses some of them whatever is done, both the pacing rate and the bandwidth-delay product are
 //! those of what has to be sent.
 
@@ -78,9 +78,10 @@ impl State {
         matches!(self, Self::Startup | Self::Refill | Self::Up)
     }
 
-    /// Whether no more is sent than the path is known to take. What seems to arrive faster then is the
-    /// noise of bursts and of acknowledgements that come in lumps: the draft takes the highest of it for
-    /// the bandwidth, and a queue grows until the next probe.
+    /// Whether no more is sent than what the path is known to take, and to lose. What seems to arrive
+    /// faster is the noise of bursts and of acknowledgements that come in lumps: the draft takes the
+    /// highest of it for the bandwidth, and a queue grows until the next probe. (Where a path ends to
+    /// lose packets, more arrives indeed, and that counts from the next probe on.)
     fn is_steady(self) -> bool {
         matches!(self, Self::Cruise | Self::Refill)
     }

@@ -53,7 +53,10 @@ impl Bbr {
     pub(super) fn check_startup(&mut self, now: Instant) {
         if self.state == State::Startup && self.pipe.was_full() {
             self.state = State::Drain;
-            self.max_bw.settle();
+            // Losses and marks may end it while rates still grow.
+            if self.pipe.is_full() {
+                self.max_bw.settle();
+            }
             self.drain_since = self.rounds.count();
         }
         let rounds = self.rounds.count() - self.drain_since;

@@ -377,6 +377,7 @@ fn losses_that_were_none_are_undone() {
     assert_eq!(startup.round(2 * RATE, 8 * BDP), State::Drain);
     startup.bbr.on_undo(at(startup.millis));
     assert_eq!(startup.bbr.state, State::Startup);
+    assert_eq!(startup.bbr.max_bw.get(), 2 * RATE, "rates were still growing");
     assert!(!startup.bbr.pipe.was_full());
 }
 

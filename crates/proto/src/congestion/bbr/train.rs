@@ -73,13 +73,16 @@ impl Train {
         }
         let sending = sample.sent_at - self.first_sent_at;
         let late = rtt.saturating_sub(sample.min_rtt);
-        let nanos = (sending + late).as_nanos().max(1);
+        // What is too short to be called later is too short to divide by: packets that come in one lump
+        // seem to take no time at all.
+        let least = sample.min_rtt / LATER_DIVISOR;
+        let nanos = (sending + late).max(least).as_nanos().max(1);
         let rate = u128::from(bytes) * 1_000_000_000 / nanos;
         let rate = u64::try_from(rate).unwrap_or(u64::MAX);
         let was_over = self.is_over;
         self.is_over |= late > sample.min_rtt / FULL_DIVISOR;
         // Packets that left more slowly, and met no longer queue, do not show that the path is slower.
-        let is_later = late > self.late + sample.min_rtt / LATER_DIVISOR;
+        let is_later = late > self.late + least;
         if is_later || self.rate.is_none_or(|best| rate > best) {
             (self.rate, self.late) = (Some(rate), late);
         }
@@ -218,6 +221,48 @@ mod tests {
         assert_eq!(window(&train_at(&times(10_000), 500)), 200);
         assert_eq!(window(&train_at(&times(600), 500)), 200);
         assert_eq!(window(&train_at(&times(600), 900)), 0, "a queue grows");
+    }
+
+    #[test]
+    fn a_path_that_becomes_slower_is_slower() {
+        let sample = |free_at: u64| AckSample {
+            now: at(free_at + RTT),
+            bytes: SIZE,
+            sent_at: at(0),
+            latest_rtt: Some(Duration::from_micros(free_at + RTT)),
+            min_rtt: Duration::from_micros(RTT + 100),
+            ..AckSample::default()
+        };
+        let (mut train, mut free_at) = (Train::default(), 100);
+        train.begin(&sample(free_at), 30 * SIZE);
+        for number in 1..30 {
+            free_at += if number < 10 { 100 } else { 500 };
+            train.on_ack(&sample(free_at), SIZE);
+        }
+        // 29 in 10.9 ms or a little less, and not nine in one.
+        assert!((266..=280).contains(&window(&train)), "{}", window(&train));
+    }
+
+    #[test]
+    fn packets_that_come_in_one_lump_are_not_taken_for_a_rate_without_end() {
+        let mut train = Train::default();
+        for number in 0..60 {
+            let sent = u64::saturating_sub(number, 9) * 10_000;
+            let sample = AckSample {
+                now: at(sent + RTT),
+                bytes: SIZE,
+                sent_at: at(sent),
+                latest_rtt: Some(Duration::from_micros(RTT)),
+                min_rtt: Duration::from_micros(RTT),
+                ..AckSample::default()
+            };
+            if number == 0 {
+                train.begin(&sample, 60 * SIZE);
+            } else {
+                train.on_ack(&sample, SIZE);
+            }
+        }
+        assert_eq!(window(&train), 9 * u64::from(LATER_DIVISOR));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Two endpoints with a short way between them: how sessions end, and what the parts of a
 //! connection have to know of each other.
 
+mod bursts;
 mod crowd;
 mod ending;
 mod joined;
