@@ -13,8 +13,7 @@ const PACED_PERCENT: u64 = 99;
 /// the next one: `Startup` goes by the window then.
 const FEW_PACKETS: u64 = 64;
 /// No less is in flight than what leaves in this time, at least two packets and at most a batch
-/// (draft-ietf-ccwg-bbr, 5.6.3). The pacer's bursts may be longer, but never more than a 12th of what is in
-/// flight then.
+/// (draft-ietf-ccwg-bbr, 5.6.3). How much of that leaves at once is for the pacer.
 const QUANTUM: Duration = Duration::from_millis(1);
 const LEAST_QUANTUM_PACKETS: u64 = 2;
 const MOST_QUANTUM: u64 = 64 << 10;

@@ -5,9 +5,9 @@
 //! besides the initial window (see [`startup`]), grows faster than by doubling where the path shows that
 //! it takes more (see [`train`]), and ends a probe sooner that makes nothing but a queue (see
 //! [`probe_bw`]). In steady phases it does not take the noise of single samples for bandwidth (see
-//! `State::is_steady`), nor the one of Startup that stands alone (see [`bandwidth`]). Since the rate at which data arrive is less than the one at which they leave where
-//! a path loses some of them whatever is done, both the pacing rate and the bandwidth-delay product are
-//! those of what has to be sent.
+//! `State::is_steady`), nor the one of Startup that stands alone (see [`bandwidth`]). Since the rate at
+//! which data arrive is less than the one at which they leave where a path loses some of them whatever
+//! is done, both the pacing rate and the bandwidth-delay product are those of what has to be sent.
 
 mod aggregation;
 mod bandwidth;

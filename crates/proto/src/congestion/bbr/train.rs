@@ -138,21 +138,21 @@ mod tests {
     /// one, from a window of as many.
     fn train_of(packets: u64, spacing: u64, each: u64) -> Train {
         let times: Vec<_> = (0..packets).map(|number| number * spacing).collect();
-        train_at(&times, each)
+        train_at(&times, |_| each)
     }
 
-    /// Packets that leave at these times.
-    fn train_at(times: &[u64], each: u64) -> Train {
+    /// Packets that leave at these times, through a path that needs `each` for the one with that number.
+    fn train_at(times: &[u64], each: impl Fn(usize) -> u64) -> Train {
         let (mut train, mut free_at) = (Train::default(), 0);
         let packets = times.len() as u64;
         for (number, &sent) in times.iter().enumerate() {
-            free_at = free_at.max(sent) + each;
+            free_at = free_at.max(sent) + each(number);
             let sample = AckSample {
                 now: at(free_at + RTT),
                 bytes: SIZE,
                 sent_at: at(sent),
                 latest_rtt: Some(Duration::from_micros(free_at + RTT - sent)),
-                min_rtt: Duration::from_micros(RTT + each),
+                min_rtt: Duration::from_micros(RTT + each(0)),
                 ..AckSample::default()
             };
             if number == 0 {
@@ -212,56 +212,28 @@ mod tests {
         assert_eq!(gain(&train), Some(1_600));
     }
 
+    /// Ten at once, and fifty behind them `spacing` microseconds apart.
+    fn head_and_tail(spacing: u64) -> Vec<u64> {
+        (0..60).map(|number: u64| number.saturating_sub(9) * spacing).collect()
+    }
+
     #[test]
     fn those_that_leave_slower_behind_others_do_not_make_the_path_slower() {
-        // Ten at once, through a path that takes 200 in a round trip, and then one each 10 ms.
-        let times = |spacing| -> Vec<u64> {
-            (0..60).map(|number: u64| number.saturating_sub(9) * spacing).collect()
-        };
-        assert_eq!(window(&train_at(&times(10_000), 500)), 200);
-        assert_eq!(window(&train_at(&times(600), 500)), 200);
-        assert_eq!(window(&train_at(&times(600), 900)), 0, "a queue grows");
+        assert_eq!(window(&train_at(&head_and_tail(10_000), |_| 500)), 200);
+        assert_eq!(window(&train_at(&head_and_tail(600), |_| 500)), 200);
+        assert_eq!(window(&train_at(&head_and_tail(600), |_| 900)), 0, "a queue grows");
     }
 
     #[test]
     fn a_path_that_becomes_slower_is_slower() {
-        let sample = |free_at: u64| AckSample {
-            now: at(free_at + RTT),
-            bytes: SIZE,
-            sent_at: at(0),
-            latest_rtt: Some(Duration::from_micros(free_at + RTT)),
-            min_rtt: Duration::from_micros(RTT + 100),
-            ..AckSample::default()
-        };
-        let (mut train, mut free_at) = (Train::default(), 100);
-        train.begin(&sample(free_at), 30 * SIZE);
-        for number in 1..30 {
-            free_at += if number < 10 { 100 } else { 500 };
-            train.on_ack(&sample(free_at), SIZE);
-        }
+        let train = train_at(&[0; 30], |number| if number < 10 { 100 } else { 500 });
         // 29 in 10.9 ms or a little less, and not nine in one.
         assert!((266..=280).contains(&window(&train)), "{}", window(&train));
     }
 
     #[test]
     fn packets_that_come_in_one_lump_are_not_taken_for_a_rate_without_end() {
-        let mut train = Train::default();
-        for number in 0..60 {
-            let sent = u64::saturating_sub(number, 9) * 10_000;
-            let sample = AckSample {
-                now: at(sent + RTT),
-                bytes: SIZE,
-                sent_at: at(sent),
-                latest_rtt: Some(Duration::from_micros(RTT)),
-                min_rtt: Duration::from_micros(RTT),
-                ..AckSample::default()
-            };
-            if number == 0 {
-                train.begin(&sample, 60 * SIZE);
-            } else {
-                train.on_ack(&sample, SIZE);
-            }
-        }
+        let train = train_at(&head_and_tail(10_000), |_| 0);
         assert_eq!(window(&train), 9 * u64::from(LATER_DIVISOR));
     }
 
