@@ -272,9 +272,11 @@ mod tests {
         #[test]
         fn never_more_than_the_rate_and_a_burst(
             rate in 1_000..2_000_000_000u64,
+            burst in 1_000..10_000u64,
             steps in prop::collection::vec((0..3_000_000u64, 0..3u8, 1..70_000u64), 1..200),
         ) {
             let mut pacer = started(rate);
+            let pace = Pace { burst: Duration::from_micros(burst), ..pace(rate) };
             let mut sent = vec![];
             let (mut now, mut due) = (at(0), None);
             for (wait, kind, bytes) in steps {
@@ -283,14 +285,14 @@ mod tests {
                     Some(due) if kind == 0 => due,
                     _ => now + Duration::from_nanos(wait),
                 };
-                let budget = pacer.budget(now, Some(&pace(rate)));
+                let budget = pacer.budget(now, Some(&pace));
                 let bytes = bytes.min(budget);
                 pacer.on_sent(bytes);
                 sent.push((now, bytes));
-                due = (kind != 2).then(|| pacer.next(now, &pace(rate), u64::MAX));
+                due = (kind != 2).then(|| pacer.next(now, &pace, u64::MAX));
             }
-            // Two bursts of a millisecond: one that is allowed, one that was late.
-            let allowed = u128::from(pace(rate).burst()) + u128::from(rate / 1_000);
+            // A burst, and a timer's delay of a millisecond.
+            let allowed = u128::from(pace.burst()) + u128::from(rate / 1_000);
             for from in 0..sent.len() {
                 let mut total = 0;
                 for (at, bytes) in &sent[from..] {

@@ -58,7 +58,6 @@ fn a_twelfth_of_a_round_trip_leaves_at_once_where_nothing_is_lost() {
 // spec: 8.4
 #[test]
 fn a_millisecond_leaves_at_once_where_packets_are_lost_or_it_is_set() {
-    // A timer that fired late may make up for another one, and packets are whole.
     let most = usize::try_from(RATE).unwrap() / 1_000;
     for (what, session, lost) in [
         ("lost", Config::default(), Some(50)),
