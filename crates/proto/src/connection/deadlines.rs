@@ -79,11 +79,11 @@ impl Connection {
     }
 
     /// When a client that is sent nothing any more asks whether the server still finds it
-    /// (docs/PROTOCOL.md, 9.3.5). With something in flight it has asked already.
+    /// (docs/PROTOCOL.md, 9.3.5). What is in flight may have left from where it was before.
     fn lull(&self) -> Option<Instant> {
         let may_have_moved = self.is_client && self.profile == Profile::Sealed;
-        let is_quiet = self.recovery.bytes_in_flight() == 0 && !self.wants_ping;
-        self.lull.due(self.recovery.rtt().smoothed()).filter(|_| may_have_moved && is_quiet)
+        let asks = may_have_moved && !self.wants_ping;
+        self.lull.due(self.recovery.rtt().smoothed()).filter(|_| asks)
     }
 
     /// When the pacer lets the next packets leave, if it alone keeps them.
