@@ -385,6 +385,10 @@ pub(crate) struct SimArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) flows: u8,
 
+    /// Each of them, and the one of --vs, begins so long after the one before [default: all at once]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) apart: Option<Duration>,
+
     /// Settings of the sessions for a purpose [default: bulk]
     #[arg(long, value_enum)]
     pub(crate) profile: Option<Profile>,

@@ -126,6 +126,20 @@ fn a_rival_takes_its_part() {
 }
 
 #[test]
+fn flows_may_begin_one_after_the_other() {
+    let place = Place::new();
+    let options = ["--rate", "20mbit", "--rtt", "40ms", "--time", "8100ms", "--apart", "4s"];
+    let object = simulate(&place, &[&options[..], &["--flows", "2", "--vs", "cubic"]].concat());
+    let begins = [0, 1, 2].map(|flow| number(&object, &format!("/flows/{flow}/begins_seconds")));
+    assert_eq!(begins, [0.0, 4.0, 8.0]);
+    let parts = [0, 1, 2].map(|flow| number(&object, &format!("/flows/{flow}/part")));
+    assert!(parts[0] > 0.5 && parts[1] > 0.05 && (0.0..0.01).contains(&parts[2]), "{parts:?}");
+    let bytes = number(&object, "/flows/2/bytes");
+    let goodput = number(&object, "/flows/2/goodput_mbit_per_s");
+    assert!(bytes > 0.0 && (bytes * 8e-6 / goodput - 0.1).abs() < 1e-6, "{bytes} {goodput}");
+}
+
+#[test]
 fn a_network_that_carries_nothing_is_said_to() {
     let place = Place::new();
     let ended = place.run(&["sim", "--loss", "100%", "--time", "1m"], 3);
@@ -187,7 +201,7 @@ fn a_drawing_is_complete_or_not_there() {
 #[test]
 fn networks_that_make_no_sense_are_explained() {
     let place = Place::new();
-    let table: [(&[&str], &str); 15] = [
+    let table: [(&[&str], &str); 16] = [
         (&["--rate", "100"], "needs a unit"),
         (&["--rate", "0mbit"], "1kbit"),
         (&["--rtt", "50"], "needs a unit"),
@@ -200,6 +214,7 @@ fn networks_that_make_no_sense_are_explained() {
         (&["--preset", "carrier-pigeon"], "bad-wifi"),
         (&["--time", "1s", "--bytes", "1MB"], "--bytes"),
         (&["--flows", "0"], "1..=64"),
+        (&["--flows", "3", "--apart", "10s"], "begin after 20s, when all is over"),
         (&["--vs", "reno"], "bbr, cubic, or a rate"),
         (&["--congestion", "1kbit"], "8kbit"),
         (&["--bytes", "5miles"], "unknown unit"),

@@ -152,7 +152,8 @@ impl Connection {
         }
         if is_due(self.lull()) {
             self.lull.on_asked();
-            self.wants_ping = true;
+            // As a probe it leaves whatever the window is full of.
+            (self.wants_ping, self.probes) = (true, self.probes.max(1));
         }
         if is_due(self.closing.finishing()) {
             self.go_on_closing(now);

@@ -257,6 +257,7 @@ impl Connection {
             self.recovery.on_rebound(now);
             // RFC 9002, 6.2.4: two, in case one is lost.
             (self.wants_ping, self.probes) = (true, 2);
+            self.lull.on_asked();
         }
     }
 

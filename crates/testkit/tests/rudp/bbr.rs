@@ -94,11 +94,13 @@ fn cubic_gets_its_share() {
 
 #[test]
 fn flows_of_its_kind_share_fairly() {
-    for (bdps, least) in [(1.0, 0.92), (0.1, 0.9)] {
+    // Whoever comes half a second later meets one that has everything.
+    for (bdps, apart, least) in [(1.0, 0, 0.92), (1.0, 50, 0.9), (1.0, 500, 0.8), (0.1, 0, 0.9)] {
         let jain = |seed| {
             let mut bulk = Bulk::path(seed, 50 * MBIT, 40 * MS, bdps, 0.0);
             for _ in 0..4 {
                 bulk.add(Congestion::Bbr);
+                bulk.run_for(apart * MS);
             }
             bulk.run_for(60 * S);
             let link = bulk.link();
@@ -111,7 +113,7 @@ fn flows_of_its_kind_share_fairly() {
         };
         let mut indices: Vec<f64> = (1..=3).map(jain).collect();
         indices.sort_by(f64::total_cmp);
-        assert!(indices[1] > least, "{bdps}, seeds 1 to 3, sorted: {indices:?}");
+        assert!(indices[1] > least, "{bdps}, {apart} ms, seeds 1 to 3, sorted: {indices:?}");
     }
 }
 

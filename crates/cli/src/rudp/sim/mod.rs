@@ -79,13 +79,27 @@ fn scenario(args: &SimArgs) -> Result<Scenario, Failure> {
         config.check().or_exit(Exit::Usage, || "the settings do not fit".into()).map(|()| config)
     };
     let own = config(args.congestion)?;
-    let flow = |config: Config| Flow { config, bytes: args.bytes, is_rival: false };
-    let mut flows: Vec<_> = (0..args.flows).map(|_| flow(own.clone())).collect();
+    let begins = |number: u8| args.apart.unwrap_or_default().saturating_mul(number.into());
+    let own = |number| Flow {
+        config: own.clone(),
+        bytes: args.bytes,
+        begins: begins(number),
+        is_rival: false,
+    };
+    let mut flows: Vec<_> = (0..args.flows).map(own).collect();
     if let Some(rival) = args.vs {
-        flows.push(Flow { config: config(Some(rival))?, bytes: None, is_rival: true });
+        let (config, begins) = (config(Some(rival))?, begins(args.flows));
+        flows.push(Flow { config, bytes: None, begins, is_rival: true });
     }
     let usual = if args.bytes.is_some() { LONGEST } else { TIME };
-    Ok(Scenario { seed: args.seed, data, back, flows, limit: args.time.unwrap_or(usual) })
+    let limit = args.time.unwrap_or(usual);
+    match flows.last() {
+        Some(last) if last.begins >= limit => Err(Failure::message(
+            Exit::Usage,
+            format!("the last flow would begin after {:?}, when all is over", last.begins),
+        )),
+        _ => Ok(Scenario { seed: args.seed, data, back, flows, limit }),
+    }
 }
 
 /// What is simulated, before it is.
@@ -106,7 +120,9 @@ fn introduction(args: &SimArgs, scenario: &Scenario) -> String {
         (None, time) => format!("{:?}", time.unwrap_or(TIME)),
     };
     let names = names.collect::<Vec<_>>().join(", ");
-    lines.push(format!("flows         {names}; {much}; seed {}\n\n", args.seed));
+    let apart = args.apart.filter(|_| scenario.flows.len() > 1);
+    let apart = apart.map(|apart| format!("; {apart:?} apart")).unwrap_or_default();
+    lines.push(format!("flows         {names}; {much}{apart}; seed {}\n\n", args.seed));
     lines.join("\n")
 }
 

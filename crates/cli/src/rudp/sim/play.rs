@@ -50,6 +50,8 @@ pub(super) struct Flow {
     pub(super) config: Config,
     /// How much; without an end if nothing is said.
     pub(super) bytes: Option<u64>,
+    /// When.
+    pub(super) begins: Duration,
     /// Whether it is there for the others' sake: what is played is over without it.
     pub(super) is_rival: bool,
 }
@@ -108,17 +110,25 @@ pub(super) fn play(
     world.set_step_budget(u64::MAX);
     let link = world.add_link(scenario.data.clone());
     let mut nodes = Vec::new();
+    // In the order in which they begin.
+    let mut waiting = VecDeque::new();
     for (number, flow) in (0_u8..).zip(&scenario.flows) {
-        nodes.push(add(&mut world, link, scenario, number, flow)?);
+        let (nodes_of_flow, target) = add(&mut world, link, scenario, number, flow)?;
+        nodes.push(nodes_of_flow);
+        waiting.push_back((Instant::ZERO + flow.begins, nodes_of_flow, target));
     }
     let end = Instant::ZERO + scenario.limit;
     let mut waited = Waits::default();
     let mut queue = Bins::default();
     let mut filling = Filling::new(scenario);
-    while world.now() < end && !is_over(&world, scenario, &nodes) {
+    while world.now() < end && !(waiting.is_empty() && is_over(&world, scenario, &nodes)) {
         let now = world.now();
-        run(&mut world, filling.due().min(now + STEP).min(end), |world| {
-            is_over(world, scenario, &nodes)
+        while let Some((_, nodes, target)) = waiting.pop_front_if(|(at, ..)| *at <= now) {
+            begin(&mut world, nodes, target)?;
+        }
+        let next = waiting.front().map_or(end, |(at, ..)| *at);
+        run(&mut world, filling.due().min(now + STEP).min(next).min(end), |world| {
+            waiting.is_empty() && is_over(world, scenario, &nodes)
         });
         let stats = world.link(link).stats();
         let packets = stats.queued - waited.packets;
@@ -156,14 +166,14 @@ fn is_over(world: &World, scenario: &Scenario, nodes: &[(Node, Node)]) -> bool {
     })
 }
 
-/// Adds both ends of a flow, which begins now.
+/// Adds both ends of a flow, and gives what it begins with.
 fn add(
     world: &mut World,
     link: LinkId,
     scenario: &Scenario,
     number: u8,
     flow: &Flow,
-) -> Result<(Node, Node), Failure> {
+) -> Result<((Node, Node), (SocketAddr, Target)), Failure> {
     let seed = Seed::from_u64(scenario.seed).fork(&format!("flow {number}"));
     // A key that anybody can compute is no key, but nobody but us is here.
     let key = Key::from_bytes(seed.secret_stream("key").array());
@@ -184,10 +194,19 @@ fn add(
     world.route(sender, receiver, link);
     world.route(receiver, sender, back);
     let target = Target { server_key: Some(key.public_key().into()), ..Target::default() };
+    Ok(((sender, receiver), (address(1), target)))
+}
+
+/// A flow begins now.
+fn begin(
+    world: &mut World,
+    (sender, _): (Node, Node),
+    (address, target): (SocketAddr, Target),
+) -> Result<(), Failure> {
     world
-        .with(sender, |now, machine, _| machine.endpoint.connect(now, address(1), target))
+        .with(sender, |now, machine, _| machine.endpoint.connect(now, address, target))
         .or_exit(Exit::Other, || "cannot begin a session".into())?;
-    Ok((sender, receiver))
+    Ok(())
 }
 
 fn played(

@@ -47,6 +47,8 @@ pub(super) struct Report {
 struct FlowReport {
     label: String,
     is_rival: bool,
+    /// When it begins, and what it reaches from then on.
+    begins: Duration,
     goodput: f64,
     got: u64,
     rtt: Spread,
@@ -76,8 +78,9 @@ impl Report {
                 is_rival: flow.is_rival,
                 goodput: bits_per_second(
                     played_flow.got,
-                    played_flow.done_at.unwrap_or(played.time),
+                    played_flow.done_at.unwrap_or(played.time).saturating_sub(flow.begins),
                 ),
+                begins: flow.begins,
                 got: played_flow.got,
                 rtt: played_flow.rtt.clone(),
                 repeated: repeated(played_flow),
@@ -208,6 +211,7 @@ impl Report {
                 "congestion": flow.label,
                 "rival": flow.is_rival,
                 "bytes": flow.got,
+                "begins_seconds": flow.begins.as_secs_f64(),
                 "goodput_mbit_per_s": flow.goodput / 1e6,
                 "part": self.part(flow),
                 "rtt_ms": rtt_object(&flow.rtt),

@@ -7,6 +7,11 @@ use super::percent;
 /// What is left of a bound after a round with congestion, at least (draft-ietf-ccwg-bbr, 2.8,
 /// `Beta`).
 const BETA_PERCENT: u64 = 70;
+/// What is left of the rate after a round of cruising that stood in a queue, at least.
+const QUEUED_PERCENT: u64 = 90;
+/// What is left of the bandwidth after any number of them: the queue may be others', or the path a longer
+/// one.
+const LEAST_QUEUED_PERCENT: u64 = 50;
 /// The part of the long-term bound that is left to others while cruising (draft-ietf-ccwg-bbr, 2.8,
 /// `Headroom`).
 const HEADROOM_PERCENT: u64 = 15;
@@ -67,6 +72,14 @@ impl Bounds {
         self.inflight_shortterm = percent(inflight, BETA_PERCENT).max(latest.volume);
     }
 
+    /// A round of cruising at `bw` stood in a queue all the time: from now on about what `latest`
+    /// delivered, since what is beyond that only makes the queue longer. While the queue stands each round
+    /// takes a little, as the pacing is below the rate.
+    pub(super) fn follow(&mut self, (bw, max_bw): (u64, u64), latest: Latest) {
+        let least = percent(bw, QUEUED_PERCENT).max(percent(max_bw, LEAST_QUEUED_PERCENT));
+        self.bw_shortterm = self.bw_shortterm.min(least.max(latest.rate));
+    }
+
     /// A probe met congestion with `in_flight`, where `target` is meant to be
     /// (draft-ietf-ccwg-bbr, 5.5.10.2).
     pub(super) fn on_too_high(&mut self, in_flight: u64, target: u64) {
@@ -117,6 +130,26 @@ mod tests {
         assert_eq!((bounds.bw_shortterm, bounds.inflight_shortterm), (630, 1_300));
         bounds.reset_shortterm();
         assert_eq!((bounds.bw_shortterm, bounds.inflight_shortterm), (NONE, NONE));
+    }
+
+    #[test]
+    fn a_round_in_a_queue_takes_a_tenth_of_the_rate_at_most() {
+        let mut bounds = Bounds::new();
+        // (rate before, what arrived, rate afterwards)
+        let table = [
+            (1_000, 950, 950),
+            (950, 10, 855),
+            (855, 900, 855),
+            (855, 0, 769),
+            (769, 0, 692),
+            (550, 0, 500),
+            (500, 0, 500),
+        ];
+        for (bw, rate, expected) in table {
+            bounds.follow((bw, 1_000), Latest { rate, volume: 100 });
+            assert_eq!(bounds.bw_shortterm, expected, "{rate} of {bw}");
+        }
+        assert_eq!(bounds.inflight_shortterm, NONE);
     }
 
     #[test]

@@ -25,7 +25,8 @@ const MAX_BURSTINESS: f64 = 16.0;
 const RISE_DIVISOR: u32 = 32;
 const LEAST_RISE: Duration = Duration::from_millis(1);
 const MOST_RISE_DIVISOR: u32 = 4;
-/// There is a queue worth the name if the round-trip time is this part above the least one.
+/// There is a queue worth the name if the round-trip time is this part above the least one, and has risen
+/// by the least.
 const QUEUE_DIVISOR: u32 = 8;
 /// The baseline is learnt from about so many packets, or from the rounds below if these have more.
 const MEMORY_PACKETS: u64 = 2_000;
@@ -65,6 +66,8 @@ pub(super) struct Loss {
     /// Whether there is a queue, and was all the time since somebody asked for that.
     has_queue: bool,
     is_standing: bool,
+    /// Whether there was one all the time in this round.
+    was_queued: bool,
     max_datagram_size: u64,
 }
 
@@ -79,6 +82,10 @@ pub(super) struct Round {
     pub(super) events: u32,
     /// There was a sign that needs no count.
     pub(super) is_certain: bool,
+    /// So much more that chance does not explain it, if the path loses all that is tolerated.
+    pub(super) is_heavy: bool,
+    /// There was a queue all the time.
+    pub(super) is_queued: bool,
 }
 
 impl Loss {
@@ -103,11 +110,15 @@ impl Loss {
 
     /// Whether `lost` bytes of `sent` are more than is normal on this path by `margin`.
     fn is_more(&self, lost: u64, sent: u64, margin: f64) -> bool {
+        self.is_beyond(lost, sent, margin, self.baseline())
+    }
+
+    /// The same, with what chance explains where `part` is lost.
+    fn is_beyond(&self, lost: u64, sent: u64, margin: f64, part: f64) -> bool {
         let packets = (bytes(sent) / bytes(self.max_datagram_size.max(1))).max(1.0);
-        let baseline = self.baseline();
-        let variance = baseline * (1.0 - baseline) * self.burstiness() / packets;
+        let variance = part * (1.0 - part) * self.burstiness() / packets;
         let chance = DEVIATIONS * variance.sqrt();
-        bytes(lost) > bytes(sent) * (baseline + margin + chance)
+        bytes(lost) > bytes(sent) * (self.baseline() + margin + chance)
     }
 
     /// How much more losses vary because they come in bursts: for bursts of `n` packets on average,
@@ -143,10 +154,11 @@ impl Loss {
         if let (Some(rtt), Some(min)) = (rtt, min_rtt) {
             let least = LEAST_RISE.min(min / MOST_RISE_DIVISOR);
             self.is_risen = rtt > min + least.max(min / RISE_DIVISOR);
-            self.has_queue = rtt > min + min / QUEUE_DIVISOR;
+            self.has_queue = rtt > min + least.max(min / QUEUE_DIVISOR);
         }
         self.was_risen |= self.is_risen;
         self.is_standing &= self.has_queue;
+        self.was_queued &= self.has_queue;
         let events = core::mem::take(&mut self.fresh_events);
         let Some(before) = self.newest.replace(totals) else {
             self.round = totals;
@@ -191,6 +203,8 @@ impl Loss {
             is_lossy: self.is_more(lost, sent, 0.0),
             events: self.events,
             is_certain: self.is_certain,
+            is_heavy: self.is_beyond(lost, sent, THRESHOLD, self.baseline() + THRESHOLD),
+            is_queued: self.was_queued,
         };
         // Losses in a queue can only make it more: what is less shows that the path loses less.
         if self.was_risen && sent > 0 && bytes(lost) < bytes(sent) * self.baseline() / 2.0 {
@@ -203,7 +217,7 @@ impl Loss {
             self.bursts *= kept;
         }
         (self.round, self.events, self.is_certain) = (now, 0, false);
-        self.was_risen = self.is_risen;
+        (self.was_risen, self.was_queued) = (self.is_risen, true);
         round
     }
 
@@ -268,6 +282,32 @@ mod tests {
             assert_eq!((round.is_congested, round.is_lossy), (is_congested, lost > 0), "{lost}");
             assert_eq!(u64::from(round.events), lost);
         }
+    }
+
+    #[test]
+    fn what_chance_explains_is_not_heavy() {
+        // (packets, lost, congested, heavy): 2 % are tolerated, and with 300 packets 4.4 % may be chance.
+        let table = [
+            (300, 6, false, false),
+            (300, 7, true, false),
+            (300, 13, true, false),
+            (300, 14, true, true),
+        ];
+        for (packets, lost, is_congested, is_heavy) in table {
+            let round = Path::new().round(packets - lost, lost, HIGH);
+            assert_eq!((round.is_congested, round.is_heavy), (is_congested, is_heavy), "{lost}");
+        }
+    }
+
+    #[test]
+    fn a_queue_stands_in_a_round_if_it_never_drains() {
+        let mut path = Path::new();
+        for (rtt, is_queued) in [(120, true), (LOW, false), (HIGH, false), (113, true)] {
+            assert_eq!(path.round(100, 0, rtt).is_queued, is_queued, "{rtt} ms");
+        }
+        let rtts = (Some(Duration::from_millis(LOW)), Some(Duration::from_millis(LOW)));
+        path.loss.on_ack(path.totals, rtts, true);
+        assert!(!path.round(100, 0, 120).is_queued, "it had drained for a moment");
     }
 
     #[test]

@@ -3,9 +3,9 @@
 //!
 //! It deviates from the draft in what it takes for congestion: see [`loss`]. It begins with a rate
 //! besides the initial window (see [`startup`]), grows faster than by doubling where the path shows that
-//! it takes more (see [`train`]), and ends a probe sooner that makes nothing but a queue (see
-//! [`probe_bw`]). In steady phases it does not take the noise of single samples for bandwidth (see
-//! `State::is_steady`), nor the one of Startup that stands alone (see [`bandwidth`]). Since the rate at
+//! it takes more (see [`train`]), ends a probe sooner that makes nothing but a queue, and does not cruise
+//! above what arrives while a queue stands (see [`probe_bw`]). In steady phases it does not take the noise of single samples for bandwidth (see
+//! `Bbr::is_steady`), nor the one of Startup that stands alone (see [`bandwidth`]). Since the rate at
 //! which data arrive is less than the one at which they leave where a path loses some of them whatever
 //! is done, both the pacing rate and the bandwidth-delay product are those of what has to be sent.
 
@@ -76,14 +76,6 @@ impl State {
     /// (draft-ietf-ccwg-bbr, 5.5.10.3, `IsProbingBW`).
     fn is_probing(self) -> bool {
         matches!(self, Self::Startup | Self::Refill | Self::Up)
-    }
-
-    /// Whether no more is sent than what the path is known to take, and to lose. What seems to arrive
-    /// faster is the noise of bursts and of acknowledgements that come in lumps: the draft takes the
-    /// highest of it for the bandwidth, and a queue grows until the next probe. (Where a path ends to
-    /// lose packets, more arrives indeed, and that counts from the next probe on.)
-    fn is_steady(self) -> bool {
-        matches!(self, Self::Cruise | Self::Refill)
     }
 }
 
@@ -171,7 +163,7 @@ impl Bbr {
         self.latest.rate = self.latest.rate.max(newest.rate);
         self.latest.volume = self.latest.volume.max(newest.volume);
         if newest.rate > 0 {
-            let most = if self.state.is_steady() { self.max_bw.get() } else { MAXIMUM };
+            let most = if self.is_steady() { self.max_bw.get() } else { MAXIMUM };
             self.max_bw.on_sample(newest.rate.min(most), is_limited);
         }
         if self.rounds.is_start() {
@@ -195,6 +187,9 @@ impl Bbr {
             self.bounds.cut(self.max_bw.get(), self.window, self.latest);
         }
         if !is_limited && self.latest.rate > 0 {
+            if round.is_queued && self.has_cruised() {
+                self.bounds.follow((self.bw, self.max_bw.get()), self.latest);
+            }
             let has_queue = match self.state {
                 State::Startup => self.train.is_over(),
                 State::Up => self.loss.has_queue() && self.loss.is_rare() && !self.has_rivals(),
@@ -203,7 +198,7 @@ impl Bbr {
             self.pipe.on_round(self.latest.rate, has_queue);
         }
         if self.state == State::Startup {
-            if round.is_congested {
+            if round.is_heavy || round.is_certain {
                 self.train.on_congestion();
             }
             self.check_startup_loss(round);
@@ -229,6 +224,14 @@ impl Bbr {
     /// How much is meant to be in flight (draft-ietf-ccwg-bbr, 5.3.3.8, `TargetInflight`).
     fn target(&self) -> u64 {
         self.bdp(self.bw).min(self.window)
+    }
+
+    /// Whether no more was sent, of what arrives now, than what the path is known to take, and to lose.
+    /// What seems to arrive faster is the noise of bursts and of acknowledgements that come in lumps: the
+    /// draft takes the highest of it for the bandwidth, and a queue grows until the next probe. (Where a
+    /// path ends to lose packets, more arrives indeed, and that counts from the next probe on.)
+    fn is_steady(&self) -> bool {
+        self.state == State::Refill || self.has_cruised()
     }
 
     /// Whether others fill the queue (see [`probe_bw`]).

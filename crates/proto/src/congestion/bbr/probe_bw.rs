@@ -6,6 +6,12 @@
 //! they need longer to take back than the draft waits, so that it comes half as often then; and
 //! losses while cruising count from the first one on, as they do for the draft.
 //!
+//! A flow that cruises through a round in which the queue never drained goes by what arrived in it until
+//! the next probe. The draft, as long as nothing is lost, cruises at the highest rate of two cycles: so do
+//! all flows of its kind that share a path, more than it takes in all, and the queue grows until the first
+//! of them probes. A small one has no room there to grow, and whoever came first keeps most of the rate
+//! for minutes.
+//!
 //! A probe ends after two rounds in which no more arrived, and not after three, if there is a queue by
 //! then: it is this flow's, and a third round only makes it longer. The draft's probe leaves half a
 //! bandwidth-delay product in the queue, which takes six round trips to drain at 90 % of the rate. Where
@@ -63,6 +69,8 @@ pub(super) struct Cycle {
     wait: Duration,
     /// The round from which those since the last probe are counted.
     since: u64,
+    /// The first round whose packets leave while cruising.
+    cruises_since: u64,
 }
 
 impl Cycle {
@@ -89,7 +97,13 @@ impl Bbr {
     }
 
     pub(super) fn start_cruise(&mut self) {
+        self.cycle.cruises_since = self.rounds.count() + u64::from(!self.rounds.is_start());
         self.state = State::Cruise;
+    }
+
+    /// Whether what arrived in the round that is over had left while cruising.
+    pub(super) fn has_cruised(&self) -> bool {
+        self.state == State::Cruise && self.rounds.count() > self.cycle.cruises_since + 1
     }
 
     pub(super) fn start_refill(&mut self) {

@@ -38,9 +38,11 @@ impl Bbr {
     }
 
     /// A round of `Startup` is over: too many losses in it, or a mark, show a full pipe
-    /// (draft-ietf-ccwg-bbr, 5.3.1.3).
+    /// (draft-ietf-ccwg-bbr, 5.3.1.3). Those of a path that loses 1 % are more than 2 % of a round now and
+    /// then, while no baseline is known, and the rate would be half of the path's until the first probe: so
+    /// they have to be more than chance explains.
     pub(super) fn check_startup_loss(&mut self, round: Round) {
-        let is_full = round.is_certain || (round.is_congested && round.events >= FULL_LOSSES);
+        let is_full = round.is_certain || (round.is_heavy && round.events >= FULL_LOSSES);
         if !is_full || self.pipe.was_full() {
             return;
         }

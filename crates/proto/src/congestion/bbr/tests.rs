@@ -302,13 +302,33 @@ fn loss_without_a_queue_is_no_congestion_once_it_is_known() {
 fn congestion_while_cruising_slows_down_to_what_arrives() {
     for (count, bw) in [(10, RATE), (100, RATE * 8 / 10)] {
         let mut feed = Feed::cruising();
-        feed.rtt = 2 * RTT;
+        // It has risen, which is no queue worth the name.
+        feed.rtt = RTT * 17 / 16;
         for _ in 0..2 {
             feed.lose(count, BDP);
             feed.round(RATE * 8 / 10, BDP);
         }
         assert_eq!(feed.bbr.bw, bw, "{count}");
         feed.rtt = RTT;
+        feed.until(State::Refill, RATE, BDP);
+        feed.round(RATE, BDP);
+        assert_eq!(feed.bbr.bw, RATE, "forgotten for the next probe");
+    }
+}
+
+#[test]
+fn cruising_through_a_queue_goes_by_what_arrives_until_the_next_probe() {
+    for (rtt, bw) in [(RTT, RATE), (RTT * 6 / 5, RATE * 95 / 100)] {
+        let mut feed = Feed::cruising();
+        feed.until(State::Refill, RATE, BDP);
+        feed.until(State::Cruise, RATE, BDP);
+        feed.rtt = rtt;
+        feed.round(RATE * 9 / 10, BDP);
+        assert_eq!(feed.bbr.bw, RATE, "what arrives now left while the queue was to drain");
+        feed.round(RATE * 95 / 100, BDP);
+        assert_eq!(feed.bbr.bw, bw, "{rtt} ms");
+        feed.round(RATE, BDP);
+        assert_eq!(feed.bbr.bw, bw, "{rtt} ms");
         feed.until(State::Refill, RATE, BDP);
         feed.round(RATE, BDP);
         assert_eq!(feed.bbr.bw, RATE, "forgotten for the next probe");
