@@ -101,6 +101,14 @@ pub(super) struct FlowPlayed {
 
 type Node = NodeId<Watched, Program>;
 
+/// A flow that has not begun.
+struct Waiting {
+    begins: Instant,
+    sender: Node,
+    server: SocketAddr,
+    target: Target,
+}
+
 /// Plays `scenario`, and tells now and then which part of it is over; stops if the answer is false.
 pub(super) fn play(
     scenario: &Scenario,
@@ -113,9 +121,9 @@ pub(super) fn play(
     // In the order in which they begin.
     let mut waiting = VecDeque::new();
     for (number, flow) in (0_u8..).zip(&scenario.flows) {
-        let (nodes_of_flow, target) = add(&mut world, link, scenario, number, flow)?;
-        nodes.push(nodes_of_flow);
-        waiting.push_back((Instant::ZERO + flow.begins, nodes_of_flow, target));
+        let (ends, flow) = add(&mut world, link, scenario, number, flow)?;
+        nodes.push(ends);
+        waiting.push_back(flow);
     }
     let end = Instant::ZERO + scenario.limit;
     let mut waited = Waits::default();
@@ -123,10 +131,10 @@ pub(super) fn play(
     let mut filling = Filling::new(scenario);
     while world.now() < end && !(waiting.is_empty() && is_over(&world, scenario, &nodes)) {
         let now = world.now();
-        while let Some((_, nodes, target)) = waiting.pop_front_if(|(at, ..)| *at <= now) {
-            begin(&mut world, nodes, target)?;
+        while let Some(flow) = waiting.pop_front_if(|flow| flow.begins <= now) {
+            begin(&mut world, flow)?;
         }
-        let next = waiting.front().map_or(end, |(at, ..)| *at);
+        let next = waiting.front().map_or(end, |flow| flow.begins);
         run(&mut world, filling.due().min(now + STEP).min(next).min(end), |world| {
             waiting.is_empty() && is_over(world, scenario, &nodes)
         });
@@ -173,7 +181,7 @@ fn add(
     scenario: &Scenario,
     number: u8,
     flow: &Flow,
-) -> Result<((Node, Node), (SocketAddr, Target)), Failure> {
+) -> Result<((Node, Node), Waiting), Failure> {
     let seed = Seed::from_u64(scenario.seed).fork(&format!("flow {number}"));
     // A key that anybody can compute is no key, but nobody but us is here.
     let key = Key::from_bytes(seed.secret_stream("key").array());
@@ -194,17 +202,15 @@ fn add(
     world.route(sender, receiver, link);
     world.route(receiver, sender, back);
     let target = Target { server_key: Some(key.public_key().into()), ..Target::default() };
-    Ok(((sender, receiver), (address(1), target)))
+    let begins = Instant::ZERO + flow.begins;
+    Ok(((sender, receiver), Waiting { begins, sender, server: address(1), target }))
 }
 
 /// A flow begins now.
-fn begin(
-    world: &mut World,
-    (sender, _): (Node, Node),
-    (address, target): (SocketAddr, Target),
-) -> Result<(), Failure> {
+fn begin(world: &mut World, flow: Waiting) -> Result<(), Failure> {
+    let Waiting { sender, server, target, .. } = flow;
     world
-        .with(sender, |now, machine, _| machine.endpoint.connect(now, address, target))
+        .with(sender, |now, machine, _| machine.endpoint.connect(now, server, target))
         .or_exit(Exit::Other, || "cannot begin a session".into())?;
     Ok(())
 }

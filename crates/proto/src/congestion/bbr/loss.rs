@@ -73,6 +73,7 @@ pub(super) struct Loss {
 
 /// A round that is over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one round")]
 pub(super) struct Round {
     /// More was lost than is normal on this path and tolerated, or packets were marked.
     pub(super) is_congested: bool,

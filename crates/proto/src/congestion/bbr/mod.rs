@@ -4,10 +4,11 @@
 //! It deviates from the draft in what it takes for congestion: see [`loss`]. It begins with a rate
 //! besides the initial window (see [`startup`]), grows faster than by doubling where the path shows that
 //! it takes more (see [`train`]), ends a probe sooner that makes nothing but a queue, and does not cruise
-//! above what arrives while a queue stands (see [`probe_bw`]). In steady phases it does not take the noise of single samples for bandwidth (see
-//! `Bbr::is_steady`), nor the one of Startup that stands alone (see [`bandwidth`]). Since the rate at
-//! which data arrive is less than the one at which they leave where a path loses some of them whatever
-//! is done, both the pacing rate and the bandwidth-delay product are those of what has to be sent.
+//! above what arrives while a queue stands (see [`probe_bw`]). In steady phases it does not take the noise
+//! of single samples for bandwidth (see `Bbr::is_steady`), nor the one of Startup that stands alone (see
+//! [`bandwidth`]). Since the rate at which data arrive is less than the one at which they leave where a
+//! path loses some of them whatever is done, both the pacing rate and the bandwidth-delay product are
+//! those of what has to be sent.
 
 mod aggregation;
 mod bandwidth;
