@@ -50,9 +50,9 @@ pub(super) struct Flow {
     pub(super) config: Config,
     /// How much; without an end if nothing is said.
     pub(super) bytes: Option<u64>,
-    /// When.
+    /// When it begins, from the begin of what is played on.
     pub(super) begins: Duration,
-    /// Whether it is there for the others' sake: what is played is over without it.
+    /// Whether it is there for the others' sake: what is played is over without its end.
     pub(super) is_rival: bool,
 }
 

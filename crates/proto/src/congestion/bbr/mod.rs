@@ -230,7 +230,8 @@ impl Bbr {
     /// Whether no more was sent, of what arrives now, than what the path is known to take, and to lose.
     /// What seems to arrive faster is the noise of bursts and of acknowledgements that come in lumps: the
     /// draft takes the highest of it for the bandwidth, and a queue grows until the next probe. (Where a
-    /// path ends to lose packets, more arrives indeed, and that counts from the next probe on.)
+    /// path ends to lose packets, more arrives indeed, and that counts from the next probe on.) The first
+    /// round of cruising still counts as the phase before.
     fn is_steady(&self) -> bool {
         self.state == State::Refill || self.has_cruised()
     }
