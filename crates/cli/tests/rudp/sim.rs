@@ -138,6 +138,11 @@ fn flows_may_begin_one_after_the_other() {
     let bytes = number(&object, "/flows/2/bytes");
     let goodput = number(&object, "/flows/2/goodput_mbit_per_s");
     assert!(bytes > 0.0 && (bytes * 8e-6 / goodput - 0.1).abs() < 1e-6, "{bytes} {goodput}");
+    // A flow of one's own is waited for, a rival is not.
+    let ended = place.run(&["sim", "--bytes", "1MB", "--vs", "cubic", "--apart", "9s"], 2);
+    assert!(ended.stderr.contains("before the flow of --vs begins"), "{}", ended.stderr);
+    let object = simulate(&place, &["--bytes", "1MB", "--flows", "2", "--apart", "9s"]);
+    assert_eq!(object["flows"][1]["bytes"], 1_000_000);
 }
 
 #[test]

@@ -129,14 +129,14 @@ pub(super) fn play(
     let mut waited = Waits::default();
     let mut queue = Bins::default();
     let mut filling = Filling::new(scenario);
-    while world.now() < end && !(waiting.is_empty() && is_over(&world, scenario, &nodes)) {
+    while world.now() < end && !is_over(&world, scenario, &nodes) {
         let now = world.now();
         while let Some(flow) = waiting.pop_front_if(|flow| flow.begins <= now) {
             begin(&mut world, flow)?;
         }
         let next = waiting.front().map_or(end, |flow| flow.begins);
         run(&mut world, filling.due().min(now + STEP).min(next).min(end), |world| {
-            waiting.is_empty() && is_over(world, scenario, &nodes)
+            is_over(world, scenario, &nodes)
         });
         let stats = world.link(link).stats();
         let packets = stats.queued - waited.packets;
@@ -148,6 +148,12 @@ pub(super) fn play(
         if !go_on((world.now() - Instant::ZERO).div_duration_f64(scenario.limit)) {
             return Err(Failure::message(Exit::Interrupted, "interrupted"));
         }
+    }
+    if !waiting.is_empty() {
+        // Of all flows only a rival is not waited for.
+        let over = world.now() - Instant::ZERO;
+        let message = format!("all is over after {over:?}, before the flow of --vs begins");
+        return Err(Failure::message(Exit::Usage, message));
     }
     Ok(played(&world, link, &nodes, queue, filling.full_at))
 }
