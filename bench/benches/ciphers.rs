@@ -4,6 +4,7 @@
 #![allow(missing_docs, reason = "criterion's macro makes public functions without any")]
 
 use aegis::aegis128l::Aegis128L;
+use aegis::aegis128x4::Aegis128X4;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Bytes of a full packet on Ethernet, and of one as large as UDP takes.
@@ -65,19 +66,27 @@ fn measure(
     }
 }
 
-/// The same with AEGIS-128L, which has neither a key schedule nor another library.
-fn aegis() -> impl Iterator<Item = (&'static str, impl FnMut(&mut [u8]))> {
-    let mut number = 0u128;
-    let seal = move |data: &mut [u8]| {
-        number += 1;
-        let cipher = Aegis128L::<16>::new(&[7; 16], &number.to_be_bytes());
-        let _ = std::hint::black_box(cipher.encrypt_in_place(data, &HEADER));
+/// The same with the family of AEGIS, which has neither a key schedule nor another library.
+macro_rules! aegis {
+    ($name:ident, $cipher:ty, $label:literal) => {
+        fn $name() -> impl Iterator<Item = (&'static str, impl FnMut(&mut [u8]))> {
+            let mut number = 0u128;
+            let seal = move |data: &mut [u8]| {
+                number += 1;
+                let cipher = <$cipher>::new(&[7; 16], &number.to_be_bytes());
+                let _ = std::hint::black_box(cipher.encrypt_in_place(data, &HEADER));
+            };
+            [($label, seal)].into_iter()
+        }
     };
-    [("AEGIS-128L", seal)].into_iter()
 }
 
+aegis!(narrow, Aegis128L<16>, "AEGIS-128L");
+aegis!(wide, Aegis128X4<16>, "AEGIS-128X4");
+
 fn ciphers(criterion: &mut Criterion) {
-    measure(criterion, "libaegis", aegis());
+    measure(criterion, "libaegis", narrow());
+    measure(criterion, "libaegis", wide());
     measure(criterion, "aws-lc-rs", aws_lc_rs::keys());
     measure(criterion, "ring", ring::keys());
 }

@@ -9,8 +9,7 @@ use aws_lc_rs::aead::{
 use rudp_proto::crypto::{PacketKey, Rejected, Secret};
 use rudp_wire::packet::{DataHeader, Suite};
 
-use crate::aegis::AegisKey;
-use crate::schedule;
+use crate::{aegis, schedule};
 
 /// Length of the tag in bytes, with all suites (docs/PROTOCOL.md, 2.8).
 const TAG: usize = 16;
@@ -18,7 +17,8 @@ const TAG: usize = 16;
 /// The key of the direction and phase that `secret` belongs to (docs/PROTOCOL.md, 6.3).
 pub(crate) fn packet_key(suite: Suite, secret: &Secret) -> Box<dyn PacketKey> {
     let key = match suite {
-        Suite::Aegis128L => return Box::new(AegisKey::new(secret)),
+        Suite::Aegis128L => return aegis::narrow(secret),
+        Suite::Aegis128X4 => return aegis::wide(secret),
         Suite::Aes128Gcm => AeadKey::new::<16>(&AES_128_GCM, secret),
         Suite::Aes256Gcm => AeadKey::new::<32>(&AES_256_GCM, secret),
         Suite::ChaCha20Poly1305 => AeadKey::new::<32>(&CHACHA20_POLY1305, secret),

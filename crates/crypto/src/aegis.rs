@@ -1,9 +1,11 @@
-//! [`AegisKey`]: seals and opens packets with AEGIS-128L (RFC 10032; docs/PROTOCOL.md, 6.4).
+//! [`AegisKey`]: seals and opens packets with the family of AEGIS (RFC 10032; docs/PROTOCOL.md, 6.4).
 //! The other suites are in `aead`.
 
 use core::fmt;
+use core::marker::PhantomData;
 
 use aegis::aegis128l::Aegis128L;
+use aegis::aegis128x4::Aegis128X4;
 use rudp_proto::crypto::{PacketKey, Rejected, Secret};
 use rudp_wire::packet::DataHeader;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -17,43 +19,105 @@ const TAG: usize = 16;
 /// takes 90 ns to set up and to erase, which is what a copy of 8 KiB takes.
 const INCREMENTAL_FROM: usize = 8 << 10;
 
-/// The key of one direction and phase: all that the cipher needs, since it has no key schedule.
+/// A cipher of the family. Its types have the same functions, but no trait in common.
+pub(crate) trait Cipher {
+    /// Encrypts `frames` into `body`, which is as long, and gives the tag. `packet` is its key and nonce.
+    fn seal(
+        packet: (&[u8; 16], &[u8; 16]),
+        header: &[u8],
+        frames: &[u8],
+        body: &mut [u8],
+    ) -> [u8; TAG];
+
+    /// Decrypts a body into `frames`, which is as long, if the tag behind it is right.
+    fn open(
+        packet: (&[u8; 16], &[u8; 16]),
+        header: &[u8],
+        sealed: (&[u8], &[u8; TAG]),
+        frames: &mut [u8],
+    ) -> Result<(), Rejected>;
+}
+
+macro_rules! cipher {
+    ($cipher:ty) => {
+        impl Cipher for $cipher {
+            fn seal(
+                (key, nonce): (&[u8; 16], &[u8; 16]),
+                header: &[u8],
+                frames: &[u8],
+                body: &mut [u8],
+            ) -> [u8; TAG] {
+                let cipher = Self::new(key, nonce);
+                if frames.len() < INCREMENTAL_FROM {
+                    body.copy_from_slice(frames);
+                    return cipher.encrypt_in_place(body, header);
+                }
+                let mut encryptor = cipher.encryptor(header);
+                encryptor.update(frames, body);
+                encryptor.finalize()
+            }
+
+            fn open(
+                (key, nonce): (&[u8; 16], &[u8; 16]),
+                header: &[u8],
+                (body, tag): (&[u8], &[u8; TAG]),
+                frames: &mut [u8],
+            ) -> Result<(), Rejected> {
+                let cipher = Self::new(key, nonce);
+                if body.len() < INCREMENTAL_FROM {
+                    frames.copy_from_slice(body);
+                    return cipher.decrypt_in_place(frames, tag, header).map_err(|_| Rejected);
+                }
+                let mut decryptor = cipher.decryptor(header, frames);
+                decryptor.update(body).map_err(|_| Rejected)?;
+                decryptor.finalize(tag).map(drop).map_err(|_| Rejected)
+            }
+        }
+    };
+}
+
+cipher!(Aegis128L<TAG>);
+cipher!(Aegis128X4<TAG>);
+
+/// The key of one direction and phase: all that the ciphers need, since they have no key schedule.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct AegisKey {
+struct AegisKey<C> {
     key: [u8; 16],
     iv: [u8; 16],
+    #[zeroize(skip)]
+    cipher: PhantomData<fn() -> C>,
 }
 
-impl AegisKey {
-    /// The key of the phase that `secret` belongs to (docs/PROTOCOL.md, 6.3).
-    pub(crate) fn new(secret: &Secret) -> Self {
-        Self { key: *schedule::key(secret), iv: schedule::iv(secret) }
+/// The key of the phase that `secret` belongs to (docs/PROTOCOL.md, 6.3), for AEGIS-128L.
+pub(crate) fn narrow(secret: &Secret) -> Box<dyn PacketKey> {
+    Box::new(AegisKey::<Aegis128L<TAG>>::new(secret))
+}
+
+/// The same for AEGIS-128X4, which is four of them side by side.
+pub(crate) fn wide(secret: &Secret) -> Box<dyn PacketKey> {
+    Box::new(AegisKey::<Aegis128X4<TAG>>::new(secret))
+}
+
+impl<C> AegisKey<C> {
+    fn new(secret: &Secret) -> Self {
+        Self { key: *schedule::key(secret), iv: schedule::iv(secret), cipher: PhantomData }
     }
 
-    /// The cipher for packet `number` (docs/PROTOCOL.md, 6.4).
-    fn cipher(&self, number: u64) -> Aegis128L<TAG> {
+    /// The nonce of packet `number` (docs/PROTOCOL.md, 6.4).
+    fn nonce(&self, number: u64) -> [u8; 16] {
         // The path id, which is 0, would be in the four bytes before the number.
-        let nonce = (u128::from_be_bytes(self.iv) ^ u128::from(number)).to_be_bytes();
-        Aegis128L::new(&self.key, &nonce)
+        (u128::from_be_bytes(self.iv) ^ u128::from(number)).to_be_bytes()
     }
 }
 
-impl PacketKey for AegisKey {
+impl<C: Cipher> PacketKey for AegisKey<C> {
     fn is_small(&self) -> bool {
         true
     }
 
     fn seal(&self, number: u64, header: &[u8; DataHeader::LEN], frames: &[u8], sealed: &mut [u8]) {
         let (body, tag) = sealed.split_at_mut(frames.len());
-        let cipher = self.cipher(number);
-        let sum = if frames.len() < INCREMENTAL_FROM {
-            body.copy_from_slice(frames);
-            cipher.encrypt_in_place(body, header)
-        } else {
-            let mut encryptor = cipher.encryptor(header);
-            encryptor.update(frames, body);
-            encryptor.finalize()
-        };
+        let sum = C::seal((&self.key, &self.nonce(number)), header, frames, body);
         tag.copy_from_slice(&sum);
     }
 
@@ -64,19 +128,12 @@ impl PacketKey for AegisKey {
         sealed: &[u8],
         frames: &mut [u8],
     ) -> Result<(), Rejected> {
-        let (body, tag) = sealed.split_last_chunk::<TAG>().ok_or(Rejected)?;
-        let cipher = self.cipher(number);
-        if body.len() < INCREMENTAL_FROM {
-            frames.copy_from_slice(body);
-            return cipher.decrypt_in_place(frames, tag, header).map_err(|_| Rejected);
-        }
-        let mut decryptor = cipher.decryptor(header, frames);
-        decryptor.update(body).map_err(|_| Rejected)?;
-        decryptor.finalize(tag).map(drop).map_err(|_| Rejected)
+        let sealed = sealed.split_last_chunk::<TAG>().ok_or(Rejected)?;
+        C::open((&self.key, &self.nonce(number)), header, sealed, frames)
     }
 }
 
-impl fmt::Debug for AegisKey {
+impl<C> fmt::Debug for AegisKey<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AegisKey")
     }
@@ -125,9 +182,33 @@ mod tests {
 
     // spec: 6.4
     #[test]
+    fn wide_aegis_is_that_of_libaegis() {
+        // Vectors 1 and 2 of libaegis for AEGIS-128X4, which are those of the RFC's authors.
+        let key = core::array::from_fn(|index| index as u8);
+        let nonce = core::array::from_fn(|index| 0x10 + index as u8);
+        for (header, text, sealed, sum) in [
+            ("", vec![], "", "5bef762d0947c00455b97bb3af30dfa3"),
+            (
+                "0102030401020304",
+                [4, 5, 6, 7].repeat(30),
+                "e836118562f4479c9d35c17356a833114c21f9aa39e4dda5e5c87f4152a00fce\
+                 9a7c38f832eafe8b1c12f8a7cf12a81a1ad8a9c24ba9dedfbdaa586ffea67ddc\
+                 801ea97d9ab4a872f42d0e352e2713dacd609f9442c17517c5a29daf3e2a3fac\
+                 4ff6b1380c4e46df7b086af6ce6bc1ed594b8dd64aed2a7e",
+                "0e56ab94e2e85db80f9d54010caabfb4",
+            ),
+        ] {
+            let mut body = vec![0; text.len()];
+            let tag = Aegis128X4::<TAG>::seal((&key, &nonce), &hex(header), &text, &mut body);
+            assert_eq!((&body, &tag[..]), (&hex(sealed), &hex(sum)[..]));
+        }
+    }
+
+    // spec: 6.4
+    #[test]
     fn the_number_is_the_end_of_the_nonce() {
         let mut iv = [0x55; 16];
-        let key = AegisKey { key: [3; 16], iv };
+        let key = AegisKey::<Aegis128L<TAG>> { key: [3; 16], iv, cipher: PhantomData };
         let mut sealed = [0; 4 + TAG];
         key.seal(0x00ab_cdef_0123_4567, &[1; 16], &[9; 4], &mut sealed);
         for (byte, other) in iv[8..].iter_mut().zip(0x00ab_cdef_0123_4567_u64.to_be_bytes()) {
@@ -140,18 +221,29 @@ mod tests {
 
     #[test]
     fn long_packets_are_as_short_ones() {
-        let key = AegisKey { key: [3; 16], iv: [4; 16] };
+        let header = [1; DataHeader::LEN];
         for len in [INCREMENTAL_FROM - 1, INCREMENTAL_FROM, INCREMENTAL_FROM + 33] {
             let text: Vec<u8> = (0..=255).cycle().take(len).collect();
-            let (mut sealed, mut opened) = (vec![0; len + TAG], vec![0; len]);
-            key.seal(7, &[1; 16], &text, &mut sealed);
-            let mut body = text.clone();
-            let sum = key.cipher(7).encrypt_in_place(&mut body, &[1; 16]);
-            assert_eq!(sealed, [&body[..], &sum].concat(), "{len}");
-            key.open(7, &[1; 16], &sealed, &mut opened).unwrap();
-            assert_eq!(opened, text, "{len}");
-            sealed[len / 2] ^= 1;
-            assert!(key.open(7, &[1; 16], &sealed, &mut opened).is_err(), "{len}");
+            let narrow = AegisKey::<Aegis128L<TAG>>::new(&Secret([3; 32]));
+            let cipher = Aegis128L::<TAG>::new(&narrow.key, &narrow.nonce(7));
+            let (body, tag) = cipher.encrypt(&text, &header);
+            check(&narrow, &text, &[&body[..], &tag].concat());
+            let wide = AegisKey::<Aegis128X4<TAG>>::new(&Secret([3; 32]));
+            let cipher = Aegis128X4::<TAG>::new(&wide.key, &wide.nonce(7));
+            let (body, tag) = cipher.encrypt(&text, &header);
+            check(&wide, &text, &[&body[..], &tag].concat());
         }
+    }
+
+    /// Packet 7 seals and opens as it should, and not when it is damaged.
+    fn check(key: &dyn PacketKey, text: &[u8], expected: &[u8]) {
+        let header = [1; DataHeader::LEN];
+        let (mut sealed, mut opened) = (vec![0; text.len() + TAG], vec![0; text.len()]);
+        key.seal(7, &header, text, &mut sealed);
+        assert_eq!(sealed, expected, "{}", text.len());
+        key.open(7, &header, &sealed, &mut opened).unwrap();
+        assert_eq!(opened, text);
+        sealed[text.len() / 2] ^= 1;
+        assert!(key.open(7, &header, &sealed, &mut opened).is_err(), "{}", text.len());
     }
 }

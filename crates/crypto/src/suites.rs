@@ -14,10 +14,11 @@ impl Preference {
     /// What the CPU can do is the one thing here that is not an argument. It is no input that comes
     /// and goes but a property of the program, as its word size is, and two runs on one machine agree.
     pub(crate) fn of_machine() -> Self {
-        let aegis = has_aes_and_vectors().then_some(Suite::Aegis128L);
+        let wide = has_wide_aes().then_some(Suite::Aegis128X4);
+        let narrow = has_aes_and_vectors().then_some(Suite::Aegis128L);
         let gcm =
             [Suite::Aes128Gcm, Suite::Aes256Gcm].into_iter().filter(|_| has_aes_and_product());
-        Self(aegis.into_iter().chain(gcm).collect()).with_mandatory()
+        Self(wide.into_iter().chain(narrow).chain(gcm).collect()).with_mandatory()
     }
 
     /// These suites in this order.
@@ -51,6 +52,15 @@ fn has_aes_and_product() -> bool {
     has
 }
 
+/// Whether the CPU works on four blocks with one instruction for AES, as AEGIS-128X4 wants it.
+fn has_wide_aes() -> bool {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    let has = std::is_x86_feature_detected!("vaes") && std::is_x86_feature_detected!("avx512f");
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+    let has = false;
+    has
+}
+
 /// Whether the CPU has what libaegis' implementation in hardware asks for.
 fn has_aes_and_vectors() -> bool {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -77,17 +87,18 @@ mod tests {
     // spec: 5.2.2
     #[test]
     fn the_best_of_those_offered_is_chosen() {
-        use Suite::{Aegis128L, Aes128Gcm, Aes256Gcm, ChaCha20Poly1305};
-        let aes = Preference::new(&[Aegis128L, Aes128Gcm, Aes256Gcm]);
+        use Suite::{Aegis128L, Aegis128X4, Aes128Gcm, Aes256Gcm, ChaCha20Poly1305};
+        let aes = Preference::new(&[Aegis128X4, Aegis128L, Aes128Gcm, Aes256Gcm]);
         assert_eq!(aes.offer(), Suites::of(&Suite::ALL));
         for (offered, chosen) in [
-            (Suites::of(&Suite::ALL), Some(Aegis128L)),
+            (Suites::of(&Suite::ALL), Some(Aegis128X4)),
+            (Suites::of(&[ChaCha20Poly1305, Aegis128L]), Some(Aegis128L)),
             (Suites::of(&[Aes256Gcm, Aes128Gcm]), Some(Aes128Gcm)),
             (Suites::of(&[ChaCha20Poly1305, Aes256Gcm]), Some(Aes256Gcm)),
             (Suites::of(&[ChaCha20Poly1305]), Some(ChaCha20Poly1305)),
             // Bits that mean nothing yet.
-            (Suites(0b1111_0010), Some(ChaCha20Poly1305)),
-            (Suites(0b1111_0000), None),
+            (Suites(0b1110_0010), Some(ChaCha20Poly1305)),
+            (Suites(0b1110_0000), None),
         ] {
             assert_eq!(aes.choose(offered), chosen, "{offered}");
         }

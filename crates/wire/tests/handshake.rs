@@ -84,8 +84,8 @@ fn layout_of_message_2() {
     let plain = Accepted { suite: None, ..accepted };
     assert_eq!(Response::parse(&bytes, Profile::Plain), Ok(Response::Accepted(plain)));
     let mut other = bytes.clone();
-    other[2] = 4;
-    assert_eq!(Response::parse(&other, Profile::Sealed), Err(PayloadError::Suite(4)));
+    other[2] = 5;
+    assert_eq!(Response::parse(&other, Profile::Sealed), Err(PayloadError::Suite(5)));
     assert_eq!(Response::parse(&bytes[..26], Profile::Sealed), Err(PayloadError::Truncated));
 }
 

@@ -2,6 +2,7 @@
 //! specification (revision 34), as short as it can be, on primitives alone. It panics where it likes.
 
 use aegis::aegis128l::Aegis128L;
+use aegis::aegis128x4::Aegis128X4;
 use aws_lc_rs::aead::{
     AES_128_GCM, AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey,
 };
@@ -265,7 +266,7 @@ impl Phase {
         let (key, iv) = match suite {
             Suite::Aes128Gcm => (16, 12),
             Suite::ChaCha20Poly1305 | Suite::Aes256Gcm => (32, 12),
-            Suite::Aegis128L => (16, 16),
+            Suite::Aegis128L | Suite::Aegis128X4 => (16, 16),
         };
         let key = expand(secret, b"rudp 1 key")[..key].to_vec();
         let iv = expand(secret, b"rudp 1 iv")[..iv].to_vec();
@@ -287,9 +288,13 @@ impl Phase {
             Suite::Aes128Gcm => &AES_128_GCM,
             Suite::Aes256Gcm => &AES_256_GCM,
             Suite::ChaCha20Poly1305 => &CHACHA20_POLY1305,
-            Suite::Aegis128L => {
+            Suite::Aegis128L | Suite::Aegis128X4 => {
                 let (key, nonce) = (self.key[..].try_into().unwrap(), nonce.try_into().unwrap());
-                let (body, tag) = Aegis128L::<16>::new(key, &nonce).encrypt(frames, header);
+                let (body, tag) = if self.suite == Suite::Aegis128L {
+                    Aegis128L::<16>::new(key, &nonce).encrypt(frames, header)
+                } else {
+                    Aegis128X4::<16>::new(key, &nonce).encrypt(frames, header)
+                };
                 return [&body[..], &tag].concat();
             }
         };

@@ -73,12 +73,19 @@ pub enum Suite {
     Aes256Gcm = 2,
     /// AEGIS-128L with a tag of 128 bits (RFC 10032).
     Aegis128L = 3,
+    /// AEGIS-128X of degree 4 with a tag of 128 bits (RFC 10032).
+    Aegis128X4 = 4,
 }
 
 impl Suite {
     /// All of them, by number.
-    pub const ALL: [Self; 4] =
-        [Self::Aes128Gcm, Self::ChaCha20Poly1305, Self::Aes256Gcm, Self::Aegis128L];
+    pub const ALL: [Self; 5] = [
+        Self::Aes128Gcm,
+        Self::ChaCha20Poly1305,
+        Self::Aes256Gcm,
+        Self::Aegis128L,
+        Self::Aegis128X4,
+    ];
 
     /// The suite with a number.
     pub fn from_number(number: u8) -> Option<Self> {
@@ -109,7 +116,7 @@ impl Suites {
 
 impl fmt::Display for Suites {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#06b}", self.0)
+        write!(f, "{:#07b}", self.0)
     }
 }
 
