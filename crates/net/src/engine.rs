@@ -16,6 +16,9 @@ use crate::stats::Stats;
 /// How often the system is asked for dropped datagrams, at most.
 const DROPS_INTERVAL: Duration = Duration::from_millis(10);
 
+/// A deadline that moves away by more than this is not followed at once: it may come back.
+const FAR: Duration = Duration::from_millis(20);
+
 /// What the driver's thread waits for, besides datagrams and being woken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wait {
@@ -36,6 +39,12 @@ impl Wait {
 /// The earlier of two deadlines, either of which may be missing.
 pub(crate) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     a.into_iter().chain(b).min()
+}
+
+/// What to wait for at `now`, instead of `before`, where the machine wants `next`.
+fn planned(now: Instant, before: Option<Instant>, next: Option<Instant>) -> Option<Instant> {
+    let is_kept = |before: &Instant| *before > now && next.is_none_or(|next| next > *before + FAR);
+    earlier(before.filter(is_kept), next)
 }
 
 /// A machine, its application, and the state of the loop that runs them.
@@ -200,9 +209,9 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
 
     /// What the thread is to wait for after its turn.
     ///
-    /// It keeps an earlier deadline that it waited for before, even if the machine has none now.
-    /// In a conversation a retransmission timer is set and cleared with each message; to wake the
-    /// thread whenever it is set again would cost far more than one wake-up in vain per timeout.
+    /// It keeps an earlier deadline that it waited for before, if the machine has none now or one far
+    /// behind it. In a conversation a retransmission timer is set and cleared with each message; to wake
+    /// the thread whenever it is set again would cost far more than one wake-up in vain per timeout.
     ///
     /// # Errors
     ///
@@ -212,8 +221,7 @@ impl<M: Machine, A: Application<M>> Engine<M, A> {
             return Err(error);
         }
         let next = self.next_wait(now);
-        let kept = self.wait.deadline.filter(|deadline| *deadline > now);
-        let deadline = earlier(kept, next.deadline);
+        let deadline = planned(now, self.wait.deadline, next.deadline);
         self.wait = Wait { deadline, unread: self.unread(now, deadline, next.writable), ..next };
         Ok(self.wait)
     }
@@ -234,6 +242,26 @@ mod tests {
 
     fn wait(deadline: Option<u64>, writable: bool) -> Wait {
         Wait { deadline: deadline.map(Instant::from_nanos), writable, ..Wait::default() }
+    }
+
+    #[test]
+    fn a_deadline_is_followed_a_little_and_kept_where_it_goes_far() {
+        let at = |ms| Instant::ZERO + Duration::from_millis(ms);
+        for (before, next, planned_for) in [
+            (None, None, None),
+            (None, Some(9), Some(9)),
+            (Some(8), Some(7), Some(7)),
+            (Some(8), Some(9), Some(9)),
+            (Some(8), Some(28), Some(28)),
+            (Some(8), Some(29), Some(8)),
+            (Some(8), None, Some(8)),
+            // It is over.
+            (Some(5), Some(29), Some(29)),
+            (Some(5), None, None),
+        ] {
+            let found = planned(at(5), before.map(at), next.map(at));
+            assert_eq!(found, planned_for.map(at), "{before:?} {next:?}");
+        }
     }
 
     #[test]

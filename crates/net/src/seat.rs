@@ -58,9 +58,11 @@ pub(crate) struct Seat {
     /// When a caller last came to the seat, and how often one has come soon after the last.
     last_call: AtomicU64,
     calls: AtomicU32,
-    /// How often guests have left, when the last one did, and how often one came soon after.
+    /// How often guests have left, when the last one did, how long after the one before that was, and
+    /// how often one came soon after.
     visits: AtomicU32,
     last_left: AtomicU64,
+    gap: AtomicU64,
     returns: AtomicU32,
     /// Whether the thread, standing aside, will look by itself when the lease is over.
     is_watched: AtomicBool,
@@ -79,6 +81,7 @@ impl Seat {
             calls: AtomicU32::new(0),
             visits: AtomicU32::new(0),
             last_left: AtomicU64::new(0),
+            gap: AtomicU64::new(0),
             returns: AtomicU32::new(0),
             is_watched: AtomicBool::new(false),
             pause: AtomicU64::new(0),
@@ -123,7 +126,8 @@ impl Seat {
     pub(crate) fn leave(&self, now: Instant, may_return: bool) -> bool {
         let is_kept = may_return && self.returns.load(Ordering::Relaxed) >= RETURNS;
         let lease = is_kept.then(|| now + LEASE + self.pause());
-        self.last_left.store(now.as_nanos(), Ordering::Relaxed);
+        let before = self.last_left.swap(now.as_nanos(), Ordering::Relaxed);
+        self.gap.store(now.as_nanos().saturating_sub(before), Ordering::Relaxed);
         self.lease.store(lease.map_or(0, Instant::as_nanos), Ordering::SeqCst);
         self.visits.fetch_add(1, Ordering::Relaxed);
         self.has_guest.store(false, Ordering::SeqCst);
@@ -178,9 +182,12 @@ impl Seat {
         let come_and_go = mem::replace(&mut watch.visits, visits) != visits;
         watch.doublings = if come_and_go { (watch.doublings + 1).min(MAX_DOUBLINGS) } else { 0 };
         let lease = Instant::from_nanos(self.lease.load(Ordering::SeqCst));
-        if come_and_go && (lease > now || self.has_guest()) {
-            let rest = LEASE * (1 << watch.doublings);
-            return Vacancy::From(now + rest.max(self.pause()));
+        // Guests that leave the socket alone stay for as long as that at least.
+        let rest = LEASE.max(self.pause()) * (1 << watch.doublings);
+        // One that stays longer than the thread would rest had better tell it.
+        let are_short = Duration::from_nanos(self.gap.load(Ordering::Relaxed)) <= rest;
+        if come_and_go && are_short && (lease > now || self.has_guest()) {
+            return Vacancy::From(now + rest);
         }
         // Before the look at the guest: one that leaves behind it tells the thread.
         self.is_watched.store(false, Ordering::SeqCst);
@@ -275,15 +282,26 @@ mod tests {
         let seat = frequented(2_000);
         seat.set_pause(Duration::from_millis(1));
         let mut watch = Watch { visits: 0, doublings: 0 };
-        assert_eq!(seat.vacancy(us(2_006), &mut watch), Vacancy::From(us(3_006)));
+        assert_eq!(seat.vacancy(us(2_006), &mut watch), Vacancy::From(us(4_006)));
         assert!(!seat.wants_look(us(2_999)) && seat.wants_look(us(3_000)));
         // The guest comes as often as it may look, and keeps its seat for that long.
         for now in [3_001, 4_002, 5_003, 6_004] {
             assert!(seat.wants_look(us(now)) && seat.invite(us(now)));
             assert!(!seat.leave(us(now), true) && seat.is_kept(us(now + 1_199)));
         }
-        assert_eq!(seat.vacancy(us(6_005), &mut watch), Vacancy::From(us(7_005)));
-        assert_eq!(seat.vacancy(us(7_205), &mut watch), Vacancy::Now, "it did not come back");
+        assert_eq!(seat.vacancy(us(6_005), &mut watch), Vacancy::From(us(10_005)));
+        assert_eq!(seat.vacancy(us(10_005), &mut watch), Vacancy::Now, "it did not come back");
+    }
+
+    #[test]
+    fn guests_that_stay_for_long_are_not_watched() {
+        let seat = frequented(2_000);
+        assert!(seat.invite(us(2_010)) && !seat.leave(us(9_000), true));
+        assert!(seat.invite(us(9_010)));
+        let mut watch = Watch { visits: 0, doublings: 0 };
+        assert_eq!(seat.vacancy(us(9_020), &mut watch), Vacancy::Taken, "not looked for in vain");
+        assert!(seat.leave(us(16_000), true), "the thread is told");
+        assert_eq!(seat.vacancy(us(16_010), &mut watch), Vacancy::From(us(16_200)));
     }
 
     #[test]

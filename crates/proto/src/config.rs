@@ -126,10 +126,11 @@ pub struct Config {
     /// lost need not wait for a round trip: as often as the measured loss makes it necessary, and not
     /// at all where nothing is lost (docs/PROTOCOL.md, 8.2.1). 0 (never) to 2^40; default 0.
     pub redundancy: u64,
-    /// What may leave at once: as much as the pace allows in this time, but not more than in a 12th
-    /// of the round-trip time, nor than in 1 ms where more than one packet in 256 was lost lately; and
-    /// at least as much as in 1 ms. The more it is, the less processor time sending takes. 1 to 10 ms;
-    /// default 4 ms.
+    /// What may leave at once: as much as the pace allows in this time, but not more than in a 5th of the
+    /// round-trip time; than in half of this and a 12th where a packet was lost in the last 4 s, or packets
+    /// wait for each other on the way; nor than in 1 ms where more than one packet in 256 was lost
+    /// lately; and at least as much as in 1 ms. The more it is, the less processor time sending takes. 1 to
+    /// 10 ms; default 8 ms.
     pub max_burst: Duration,
     /// How long packets may lie unread in the socket while very many come in each round trip, and
     /// hardly any are on their way back, so that the processor is woken once for several: never longer
@@ -167,7 +168,7 @@ impl Default for Config {
             ack_tolerance: 2,
             ack_threshold: 3,
             redundancy: 0,
-            max_burst: Duration::from_millis(4),
+            max_burst: Duration::from_millis(8),
             max_read_delay: Duration::from_millis(3),
             close_deadline: Duration::from_secs(10),
             congestion: Congestion::Bbr,

@@ -11,6 +11,9 @@ const LEAST_BURST: Duration = Duration::from_millis(1);
 /// On long paths it is the rate over this part of a round trip: a queue that long does no harm there, and
 /// each time that the timer fires costs as much as a dozen packets in a row.
 const PART_OF_RTT: u32 = 12;
+/// The same where the path bears more: about as long as acknowledgements of bulk are apart (7.3), so that
+/// there is hardly a wake-up but theirs.
+const LARGE_PART_OF_RTT: u32 = 5;
 /// The largest batch in bytes.
 const BATCH: u64 = 64 * 1_024;
 /// The least burst, in packets.
@@ -54,10 +57,26 @@ impl Pace {
     }
 }
 
+/// What a path has shown of how it takes bursts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bears {
+    /// Packets are lost, by chance or otherwise.
+    Nothing,
+    /// Hardly any are.
+    Some,
+    /// None is, and there is no queue that others wait in as well.
+    Much,
+}
+
 /// What is sent in this time may leave at once on a path with that round-trip time, where `max_burst`
 /// is set.
-pub(crate) fn burst(rtt: Duration, max_burst: Duration) -> Duration {
-    (rtt / PART_OF_RTT).min(max_burst).max(LEAST_BURST)
+pub(crate) fn burst(rtt: Duration, bears: Bears, max_burst: Duration) -> Duration {
+    let burst = match bears {
+        Bears::Nothing => Duration::ZERO,
+        Bears::Some => (rtt / PART_OF_RTT).min(max_burst / 2),
+        Bears::Much => (rtt / LARGE_PART_OF_RTT).min(max_burst),
+    };
+    burst.max(LEAST_BURST)
 }
 
 impl Pacer {
@@ -194,17 +213,19 @@ mod tests {
     #[test]
     fn a_burst_is_a_part_of_a_long_round_trip_up_to_what_is_set() {
         let cases = [
-            // round trip, most, burst, all in microseconds
-            (100, 4_000, 1_000),
-            (12_000, 4_000, 1_000),
-            (36_000, 4_000, 3_000),
-            (48_000, 4_000, 4_000),
-            (600_000, 4_000, 4_000),
-            (600_000, 1_000, 1_000),
+            // round trip, most, bursts, all in microseconds
+            (100, 8_000, [1_000, 1_000, 1_000]),
+            (12_000, 8_000, [1_000, 1_000, 2_400]),
+            (36_000, 8_000, [1_000, 3_000, 7_200]),
+            (48_000, 8_000, [1_000, 4_000, 8_000]),
+            (600_000, 8_000, [1_000, 4_000, 8_000]),
+            (600_000, 1_000, [1_000, 1_000, 1_000]),
         ];
         let us = Duration::from_micros;
         for (rtt, most, expected) in cases {
-            assert_eq!(burst(us(rtt), us(most)), us(expected), "{rtt}");
+            let bursts = [Bears::Nothing, Bears::Some, Bears::Much]
+                .map(|bears| burst(us(rtt), bears, us(most)));
+            assert_eq!(bursts, expected.map(us), "{rtt}");
         }
         let pace = Pace { burst: us(2_500), ..pace(2_400_000) };
         let mut pacer = started(pace.rate);

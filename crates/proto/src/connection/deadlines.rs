@@ -11,7 +11,7 @@ use super::Connection;
 use super::receive::tell;
 use crate::event::Ended;
 use crate::handshake::Failure;
-use crate::pacer::{Pace, burst};
+use crate::pacer::{Bears, Pace, burst};
 use crate::read_delay::{read_delay, receives_bulk};
 use crate::recovery::TimeoutOutcome;
 
@@ -93,7 +93,7 @@ impl Connection {
         if !fits || self.probes > 0 || !self.wants_data(now) {
             return None;
         }
-        let pace = self.pace()?;
+        let pace = self.pace(now)?;
         if self.pacer.budget(now, Some(&pace)) >= size {
             // They may leave now, and will.
             return None;
@@ -102,12 +102,17 @@ impl Connection {
     }
 
     /// How fast packets may leave, once that is known.
-    pub(super) fn pace(&self) -> Option<Pace> {
+    pub(super) fn pace(&self, now: Instant) -> Option<Pace> {
         let rate = self.controller.pacing_rate()?;
         // A burst's own queue would make random loss look like congestion.
-        let is_clean = self.recovery.loss_rate().is_rare();
-        let most = if is_clean { self.config.max_burst } else { Duration::ZERO };
-        let burst = burst(self.recovery.rtt().smoothed(), most);
+        let bears = if !self.recovery.loss_rate().is_rare() {
+            Bears::Nothing
+        } else if self.recovery.is_calm(now) {
+            Bears::Much
+        } else {
+            Bears::Some
+        };
+        let burst = burst(self.recovery.rtt().smoothed(), bears, self.config.max_burst);
         Some(Pace { rate, burst, max_datagram_size: self.size().into() })
     }
 

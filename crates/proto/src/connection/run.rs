@@ -76,7 +76,7 @@ impl Connection {
         if room < size {
             return 0;
         }
-        let pace = self.pace();
+        let pace = self.pace(now);
         let budget = self.pacer.budget(now, pace.as_ref()).min(room);
         usize::try_from(budget / size.max(1)).unwrap_or(usize::MAX)
     }

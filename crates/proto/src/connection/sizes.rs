@@ -45,7 +45,7 @@ impl Connection {
     ) -> Option<Transmit> {
         let size = self.wanted_probe(now)?;
         let in_flight = self.recovery.bytes_in_flight() + u64::from(size);
-        let (pace, packet) = (self.pace(), u64::from(self.size()));
+        let (pace, packet) = (self.pace(now), u64::from(self.size()));
         // The pacer takes back afterwards what is more than a packet of data.
         let may_leave = in_flight <= self.controller.window()
             && self.pacer.budget(now, pace.as_ref()) >= packet;

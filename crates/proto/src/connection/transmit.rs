@@ -185,7 +185,7 @@ impl Connection {
         if !fits {
             return alone;
         }
-        let pace = self.pace();
+        let pace = self.pace(now);
         if self.pacer.budget(now, pace.as_ref()) >= size { Some(Permit::All) } else { alone }
     }
 

@@ -9,10 +9,14 @@ use rudp_base::Instant;
 /// sessions that are busy move by less, with each packet.
 const FAR: Duration = Duration::from_secs(1);
 
+/// The same of the first deadline, which somebody waits for: a session that is called for nothing in the
+/// midst of a burst's time sends half a burst.
+const NEAR: Duration = Duration::from_micros(500);
+
 /// The deadlines of all sessions, in order.
 ///
-/// A session whose deadline moves away by little keeps its place: it is called early, once, and asked
-/// again. Retransmission timers move with every packet; to move them here each time would cost far more.
+/// A session whose deadline moves away by little keeps its place, unless that is the first: it is called
+/// early, once, and asked again. Retransmission timers move with every packet; to move them here each time would cost far more.
 #[derive(Debug, Default)]
 pub(super) struct Timers(BTreeSet<(Instant, u32)>);
 
@@ -25,8 +29,12 @@ impl Timers {
         due: Option<Instant>,
     ) {
         let Some(due) = due else { return };
-        if scheduled.is_some_and(|scheduled| scheduled <= due && due <= scheduled + FAR) {
-            return;
+        if let Some(scheduled) = *scheduled {
+            let is_first = self.0.first() == Some(&(scheduled, index));
+            let slack = if is_first { NEAR } else { FAR };
+            if scheduled <= due && due <= scheduled + slack {
+                return;
+            }
         }
         self.disarm(index, scheduled);
         self.0.insert((due, index));
@@ -66,26 +74,41 @@ mod tests {
     #[test]
     fn a_deadline_moves_forward_at_once_and_back_when_it_is_due() {
         let mut timers = Timers::default();
-        let mut scheduled = None;
+        let (mut first, mut scheduled) = (None, None);
+        timers.arm(0, &mut first, Some(at(10)));
         timers.arm(1, &mut scheduled, Some(at(50)));
         timers.arm(1, &mut scheduled, Some(at(20)));
         timers.arm(1, &mut scheduled, Some(at(90)));
         timers.arm(1, &mut scheduled, None);
-        assert_eq!((timers.first(), scheduled), (Some(at(20)), Some(at(20))));
+        assert_eq!((timers.first(), scheduled), (Some(at(10)), Some(at(20))));
+        assert_eq!(timers.pop_due(at(19)), Some(0));
         assert_eq!(timers.pop_due(at(19)), None);
         assert_eq!(timers.pop_due(at(20)), Some(1));
         assert_eq!(timers.first(), None);
     }
 
     #[test]
+    fn the_first_deadline_is_followed_and_the_others_keep_their_places() {
+        let mut timers = Timers::default();
+        let mut places = [None; 2];
+        for (index, millis) in [(0, 10), (1, 20), (0, 11), (1, 21)] {
+            timers.arm(index, &mut places[index as usize], Some(at(millis)));
+        }
+        assert_eq!(places, [Some(at(11)), Some(at(20))]);
+        timers.arm(0, &mut places[0], Some(at(11) + NEAR));
+        assert_eq!(timers.first(), Some(at(11)), "so little is not worth it");
+    }
+
+    #[test]
     fn a_deadline_that_goes_far_away_takes_its_place_along() {
         let mut timers = Timers::default();
-        let mut scheduled = None;
+        let (mut first, mut scheduled) = (None, None);
+        timers.arm(0, &mut first, Some(at(5)));
         timers.arm(1, &mut scheduled, Some(at(10)));
         timers.arm(1, &mut scheduled, Some(at(1_010)));
-        assert_eq!(timers.first(), Some(at(10)));
+        assert_eq!(scheduled, Some(at(10)));
         timers.arm(1, &mut scheduled, Some(at(1_011)));
-        assert_eq!((timers.first(), scheduled), (Some(at(1_011)), Some(at(1_011))));
+        assert_eq!((timers.first(), scheduled), (Some(at(5)), Some(at(1_011))));
     }
 
     #[test]

@@ -235,7 +235,8 @@ impl Recovery {
         let mut losses = Losses::default();
         let highest_acked = self.highest_acked.unwrap_or(0);
         let loss_delay = self.thresholds.loss_delay(&self.rtt);
-        let Self { sent, rtt, thresholds, rate, loss_rate, counters, ecn, path_start, .. } = self;
+        let Self { sent, rtt, thresholds, rate, counters, ecn, path_start, .. } = self;
+        let Self { loss_rate, last_loss_at, .. } = self;
         self.loss_time = sent.declare_lost(
             now,
             highest_acked,
@@ -256,6 +257,7 @@ impl Recovery {
                     packet.is_counted = true;
                     rate.on_lost(u64::from(packet.bytes));
                     loss_rate.on_lost();
+                    *last_loss_at = Some(now);
                     losses.add(packet, is_contiguous, rtt.first_sample_at);
                 }
             },

@@ -37,6 +37,9 @@ use sent::{Packet, SentPackets};
 use timer::Probe;
 use undo::Undo;
 
+/// Congestion controllers try for more than the path takes more often than this.
+const CALM: Duration = Duration::from_secs(4);
+
 /// RFC 9002's `kGranularity` (docs/PROTOCOL.md, 13).
 pub(crate) const GRANULARITY: Duration = Duration::from_millis(1);
 /// Skipped numbers stay known while packets before them are kept, and so many longer.
@@ -127,6 +130,8 @@ pub(crate) struct Recovery {
     /// The first number sent on this path: what went before says nothing about it.
     path_start: u64,
     loss_rate: LossRate,
+    /// When a packet was last taken for lost on this path.
+    last_loss_at: Option<Instant>,
     counters: Counters,
 }
 
@@ -150,6 +155,7 @@ impl Recovery {
             undo: Undo::default(),
             path_start: 0,
             loss_rate: LossRate::default(),
+            last_loss_at: None,
             counters: Counters::default(),
         };
         recovery.update_probe_timeout();
@@ -236,6 +242,7 @@ impl Recovery {
         self.thresholds = Thresholds::new();
         self.undo = Undo::default();
         self.loss_rate = LossRate::default();
+        self.last_loss_at = None;
         self.ecn.restart();
         self.on_rebound(now);
     }
@@ -295,6 +302,14 @@ impl Recovery {
     /// Which part of the packets was lost lately on this path, size probes aside.
     pub(crate) fn loss_rate(&self) -> LossRate {
         self.loss_rate
+    }
+
+    /// Whether nothing was lost on this path for so long that it was tried with more than it takes
+    /// meanwhile, and hardly any queue stands.
+    pub(crate) fn is_calm(&self, now: Instant) -> bool {
+        let since = self.last_loss_at.or(self.rtt.first_sample_at);
+        let is_old = since.is_some_and(|since| now - since >= CALM);
+        is_old && self.rtt.smoothed() <= self.rtt.min() * 5 / 4
     }
 
     /// What was counted.

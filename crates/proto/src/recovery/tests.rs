@@ -179,6 +179,24 @@ fn nine_eighths_of_a_round_trip_is_lost() {
 }
 
 // spec: 2.9, 7.3.2
+// spec: 8.4
+#[test]
+fn a_path_is_calm_some_time_after_a_loss_and_without_a_queue() {
+    let mut scene = Scene::measured();
+    let calm = |scene: &Scene, ms| scene.recovery.is_calm(at(ms));
+    assert!(!calm(&scene, 3_999) && calm(&scene, 4_200), "from the first sample on");
+    let first = scene.recovery.next;
+    scene.send_all(at(5_000), first..first + 5);
+    scene.ack(at(5_100), &[(first + 1, first + 4)]);
+    assert!(!calm(&scene, 9_000) && calm(&scene, 9_200), "a packet was lost");
+    for round in 0..20 {
+        let (now, number) = (10_000 + round * 1_000, first + 5 + u64::from(round));
+        scene.send(at(now), number);
+        scene.ack(at(now + 150), &[(number, number)]);
+    }
+    assert!(!calm(&scene, 60_000), "a queue stands");
+}
+
 #[test]
 fn acks_for_what_was_never_sent_are_refused() {
     let mut scene = Scene::measured();

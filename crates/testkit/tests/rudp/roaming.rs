@@ -79,8 +79,10 @@ fn whoever_moves_back_does_not_wait_for_what_went_elsewhere() {
         }
         scene.world.run_for(after);
     }
-    let in_flight = scene.call(End::Server, |session, _| session.stats().bytes_in_flight);
-    assert!(in_flight.is_some_and(|bytes| bytes < 20_000), "{in_flight:?}");
+    let stats = scene.call(End::Server, |session, _| session.stats()).unwrap();
+    // What the pacer let go since, of a window ten times as large.
+    let most = 2 * u64::from(stats.packet_size);
+    assert!(stats.bytes_in_flight <= most, "{} of {most}", stats.bytes_in_flight);
     scene.run();
     assert_eq!(scene.log(0).got(0).bytes, 4_000_000);
     record("back", &scene.world);
