@@ -126,16 +126,16 @@ pub struct Config {
     /// lost need not wait for a round trip: as often as the measured loss makes it necessary, and not
     /// at all where nothing is lost (docs/PROTOCOL.md, 8.2.1). 0 (never) to 2^40; default 0.
     pub redundancy: u64,
-    /// What may leave at once: as much as the pace allows in this time, but not more than in a 5th of the
+    /// What may leave at once: as much as the pace allows in this time, but not more than in an 8th of the
     /// round-trip time; than in half of this and a 12th where a packet was lost in the last 4 s, or packets
     /// wait for each other on the way; nor than in 1 ms where more than one packet in 256 was lost
     /// lately; and at least as much as in 1 ms. The more it is, the less processor time sending takes. 1 to
     /// 10 ms; default 8 ms.
     pub max_burst: Duration,
     /// How long packets may lie unread in the socket while very many come in each round trip, and
-    /// hardly any are on their way back, so that the processor is woken once for several: never longer
-    /// than a 16th of the round-trip time, and not at all if that is less than 10 ms. 0 (never) to 10 ms;
-    /// default 3 ms.
+    /// hardly any are on their way back, so that the processor is woken once for several: for a 16th of the
+    /// round-trip time, up to half of this, and for up to twice as long where fewer than 8 packets come in
+    /// that time; not at all if the round trip takes less than 10 ms. 0 (never) to 10 ms; default 6 ms.
     pub max_read_delay: Duration,
     /// How long a close without a deadline of its own waits. 0 to 1 h; default 10 s.
     pub close_deadline: Duration,
@@ -169,7 +169,7 @@ impl Default for Config {
             ack_threshold: 3,
             redundancy: 0,
             max_burst: Duration::from_millis(8),
-            max_read_delay: Duration::from_millis(3),
+            max_read_delay: Duration::from_millis(6),
             close_deadline: Duration::from_secs(10),
             congestion: Congestion::Bbr,
         }

@@ -11,9 +11,8 @@ const LEAST_BURST: Duration = Duration::from_millis(1);
 /// On long paths it is the rate over this part of a round trip: a queue that long does no harm there, and
 /// each time that the timer fires costs as much as a dozen packets in a row.
 const PART_OF_RTT: u32 = 12;
-/// The same where the path bears more: about as long as acknowledgements of bulk are apart (7.3), so that
-/// there is hardly a wake-up but theirs.
-const LARGE_PART_OF_RTT: u32 = 5;
+/// The same where the path bears more: between two acknowledgements of bulk (8.3) the timer fires once.
+const LARGE_PART_OF_RTT: u32 = 8;
 /// The largest batch in bytes.
 const BATCH: u64 = 64 * 1_024;
 /// The least burst, in packets.
@@ -215,9 +214,9 @@ mod tests {
         let cases = [
             // round trip, most, bursts, all in microseconds
             (100, 8_000, [1_000, 1_000, 1_000]),
-            (12_000, 8_000, [1_000, 1_000, 2_400]),
-            (36_000, 8_000, [1_000, 3_000, 7_200]),
-            (48_000, 8_000, [1_000, 4_000, 8_000]),
+            (12_000, 8_000, [1_000, 1_000, 1_500]),
+            (36_000, 8_000, [1_000, 3_000, 4_500]),
+            (48_000, 8_000, [1_000, 4_000, 6_000]),
             (600_000, 8_000, [1_000, 4_000, 8_000]),
             (600_000, 1_000, [1_000, 1_000, 1_000]),
         ];

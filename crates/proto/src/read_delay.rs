@@ -13,6 +13,9 @@ const LEAST_RTT: Duration = Duration::from_millis(10);
 /// grow.
 const PART_OF_RTT: u32 = 16;
 
+/// So many packets are worth a wake-up: where fewer come in that time they may lie for up to twice as long.
+const WORTH_A_WAKE_UP: u32 = 8;
+
 /// So many packets that come in a round trip are bulk, of which none is waited for by itself.
 const BULK: u64 = 32;
 
@@ -24,10 +27,15 @@ const AWAITED: u64 = 8;
 /// to do with a session that needs it.
 const MEMORY: Duration = Duration::from_millis(100);
 
-/// What a session can bear at most on a path with that round-trip time, if it [only
-/// receives](receives_bulk).
-pub(crate) fn read_delay(rtt: Duration) -> Duration {
-    if rtt < LEAST_RTT { Duration::ZERO } else { rtt / PART_OF_RTT }
+/// What a session can bear at most on a path with that round-trip time, in which so many packets come, if
+/// it [only receives](receives_bulk) and `most` is set.
+pub(crate) fn read_delay(rtt: Duration, coming: u64, most: Duration) -> Duration {
+    if rtt < LEAST_RTT {
+        return Duration::ZERO;
+    }
+    let delay = (rtt / PART_OF_RTT).min(most / 2);
+    let coming = u32::try_from(coming).unwrap_or(u32::MAX).max(1);
+    (rtt.saturating_mul(WORTH_A_WAKE_UP) / coming).clamp(delay, delay * 2)
 }
 
 /// Whether so many packets, coming in a round trip and in flight, are bulk of which this end is the
@@ -105,10 +113,23 @@ mod tests {
     #[test]
     fn a_session_bears_a_part_of_a_long_round_trip() {
         let us = Duration::from_micros;
-        let table = [(us(100), 0), (us(9_999), 0), (10 * MS, 625), (640 * MS, 40_000)];
-        for (rtt, micros) in table {
-            assert_eq!(read_delay(rtt).as_micros(), micros, "{rtt:?}");
+        let table = [
+            (us(100), 999, 0),
+            (us(9_999), 999, 0),
+            (10 * MS, 999, 625),
+            (640 * MS, 999, 40_000),
+            (640 * MS, 128, 40_000),
+            (640 * MS, 80, 64_000),
+            (640 * MS, 64, 80_000),
+            (640 * MS, 0, 80_000),
+            (6_400 * MS, 9_999, 50_000),
+            (6_400 * MS, 999, 51_251),
+        ];
+        for (rtt, coming, micros) in table {
+            let delay = read_delay(rtt, coming, 100 * MS);
+            assert_eq!(delay.as_micros(), micros, "{rtt:?} {coming}");
         }
+        assert!(read_delay(640 * MS, 0, Duration::ZERO).is_zero());
         let table = [(31, 0, false), (32, 0, true), (999, 7, true), (999, 8, false)];
         for (coming, in_flight, is_bulk) in table {
             assert_eq!(receives_bulk(coming, in_flight), is_bulk, "{coming}, {in_flight}");
@@ -167,7 +188,7 @@ mod tests {
         for now in [Instant::ZERO, Instant::MAX, Instant::ZERO] {
             for rtt in [Duration::ZERO, Duration::MAX] {
                 inflow.packets(now, rtt, u64::MAX);
-                patience.note(now, read_delay(rtt));
+                patience.note(now, read_delay(rtt, u64::MAX, MS));
                 patience.get(now);
             }
         }

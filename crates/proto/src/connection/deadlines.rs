@@ -53,12 +53,12 @@ impl Connection {
         if self.rest.has_nodded() {
             return None;
         }
-        let rtt = self.recovery.rtt().smoothed();
-        let delay = read_delay(rtt).min(self.config.max_read_delay);
-        if delay.is_zero() || self.closing.is_over() {
+        let (rtt, most) = (self.recovery.rtt().smoothed(), self.config.max_read_delay);
+        if read_delay(rtt, 0, most).is_zero() || self.closing.is_over() {
             return Some(Duration::ZERO);
         }
         let coming = self.inflow.packets(now, rtt, self.counters.packets_received);
+        let delay = read_delay(rtt, coming, most);
         let in_flight = self.recovery.bytes_in_flight() / u64::from(self.size()).max(1);
         Some(if receives_bulk(coming, in_flight) { delay } else { Duration::ZERO })
     }
