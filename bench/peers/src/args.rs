@@ -59,7 +59,8 @@ pub(crate) enum Role {
         task: Task,
         #[arg(long)]
         address: SocketAddr,
-        #[arg(long)]
+        /// It may begin with a hyphen.
+        #[arg(long, allow_hyphen_values = true)]
         trust: String,
     },
 }
