@@ -20,7 +20,7 @@ const TAG: usize = 16;
 const INCREMENTAL_FROM: usize = 8 << 10;
 
 /// A cipher of the family. Its types have the same functions, but no trait in common.
-pub(crate) trait Cipher {
+trait Cipher {
     /// Encrypts `frames` into `body`, which is as long, and gives the tag. `packet` is its key and nonce.
     fn seal(
         packet: (&[u8; 16], &[u8; 16]),
@@ -185,7 +185,7 @@ mod tests {
     // spec: 6.4
     #[test]
     fn wide_aegis_is_that_of_libaegis() {
-        // Vectors 1 and 2 of libaegis for AEGIS-128X4, which are those of the RFC's authors.
+        // Vectors 1 and 2 that libaegis has for AEGIS-128X4.
         let from = |first: u8| (first..first + 16).collect::<Vec<_>>().try_into().unwrap();
         let (key, nonce) = (from(0), from(0x10));
         for (header, text, sealed, sum) in [

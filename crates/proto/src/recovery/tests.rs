@@ -178,7 +178,6 @@ fn nine_eighths_of_a_round_trip_is_lost() {
     assert_eq!(scene.recovery.bytes_in_flight(), 0);
 }
 
-// spec: 2.9, 7.3.2
 // spec: 8.4
 #[test]
 fn a_path_is_calm_some_time_after_a_loss_and_without_a_queue() {
@@ -197,6 +196,7 @@ fn a_path_is_calm_some_time_after_a_loss_and_without_a_queue() {
     assert!(!calm(&scene, 60_000), "a queue stands");
 }
 
+// spec: 2.9, 7.3.2
 #[test]
 fn acks_for_what_was_never_sent_are_refused() {
     let mut scene = Scene::measured();
