@@ -11,7 +11,7 @@ const LEAST_BURST: Duration = Duration::from_millis(1);
 /// On long paths it is the rate over this part of a round trip: a queue that long does no harm there, and
 /// each time that the timer fires costs as much as a dozen packets in a row.
 const PART_OF_RTT: u32 = 12;
-/// The same where the path bears more: between two acknowledgements of bulk (8.3) the timer fires once.
+/// The same where the path is calm: between two acknowledgements of bulk (8.3) the timer fires once.
 const LARGE_PART_OF_RTT: u32 = 8;
 /// The largest batch in bytes.
 const BATCH: u64 = 64 * 1_024;
@@ -58,22 +58,22 @@ impl Pace {
 
 /// What a path has shown of how it takes bursts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bears {
+pub(crate) enum Conditions {
     /// Packets are lost, by chance or otherwise.
-    Nothing,
+    Lossy,
     /// Hardly any are.
-    Some,
+    Fair,
     /// None is, and there is no queue that others wait in as well.
-    Much,
+    Calm,
 }
 
 /// What is sent in this time may leave at once on a path with that round-trip time, where `max_burst`
 /// is set.
-pub(crate) fn burst(rtt: Duration, bears: Bears, max_burst: Duration) -> Duration {
-    let burst = match bears {
-        Bears::Nothing => Duration::ZERO,
-        Bears::Some => (rtt / PART_OF_RTT).min(max_burst / 2),
-        Bears::Much => (rtt / LARGE_PART_OF_RTT).min(max_burst),
+pub(crate) fn burst(rtt: Duration, conditions: Conditions, max_burst: Duration) -> Duration {
+    let burst = match conditions {
+        Conditions::Lossy => Duration::ZERO,
+        Conditions::Fair => (rtt / PART_OF_RTT).min(max_burst / 2),
+        Conditions::Calm => (rtt / LARGE_PART_OF_RTT).min(max_burst),
     };
     burst.max(LEAST_BURST)
 }
@@ -222,8 +222,8 @@ mod tests {
         ];
         let us = Duration::from_micros;
         for (rtt, most, expected) in cases {
-            let bursts = [Bears::Nothing, Bears::Some, Bears::Much]
-                .map(|bears| burst(us(rtt), bears, us(most)));
+            let bursts = [Conditions::Lossy, Conditions::Fair, Conditions::Calm]
+                .map(|conditions| burst(us(rtt), conditions, us(most)));
             assert_eq!(bursts, expected.map(us), "{rtt}");
         }
         let pace = Pace { burst: us(2_500), ..pace(2_400_000) };

@@ -11,7 +11,7 @@ use super::Connection;
 use super::receive::tell;
 use crate::event::Ended;
 use crate::handshake::Failure;
-use crate::pacer::{Bears, Pace, burst};
+use crate::pacer::{Conditions, Pace, burst};
 use crate::read_delay::{read_delay, receives_bulk};
 use crate::recovery::TimeoutOutcome;
 
@@ -54,11 +54,11 @@ impl Connection {
             return None;
         }
         let (rtt, most) = (self.recovery.rtt().smoothed(), self.config.max_read_delay);
-        if read_delay(rtt, 0, most).is_zero() || self.closing.is_over() {
-            return Some(Duration::ZERO);
-        }
         let coming = self.inflow.packets(now, rtt, self.counters.packets_received);
         let delay = read_delay(rtt, coming, most);
+        if delay.is_zero() || self.closing.is_over() {
+            return Some(Duration::ZERO);
+        }
         let in_flight = self.recovery.bytes_in_flight() / u64::from(self.size()).max(1);
         Some(if receives_bulk(coming, in_flight) { delay } else { Duration::ZERO })
     }
@@ -105,14 +105,14 @@ impl Connection {
     pub(super) fn pace(&self, now: Instant) -> Option<Pace> {
         let rate = self.controller.pacing_rate()?;
         // A burst's own queue would make random loss look like congestion.
-        let bears = if !self.recovery.loss_rate().is_rare() {
-            Bears::Nothing
+        let conditions = if !self.recovery.loss_rate().is_rare() {
+            Conditions::Lossy
         } else if self.recovery.is_calm(now) {
-            Bears::Much
+            Conditions::Calm
         } else {
-            Bears::Some
+            Conditions::Fair
         };
-        let burst = burst(self.recovery.rtt().smoothed(), bears, self.config.max_burst);
+        let burst = burst(self.recovery.rtt().smoothed(), conditions, self.config.max_burst);
         Some(Pace { rate, burst, max_datagram_size: self.size().into() })
     }
 
