@@ -16,6 +16,13 @@ const DEFAULT: (u32, u32) = (2, 3);
 /// about as much as a packet of data, and on a narrow way back they would be what limits the rate.
 const PART_OF_FLIGHT: u64 = 16;
 
+/// Nor is more than this part of what is in flight waited for, whatever the program sets: where something is
+/// missing as well, nothing more leaves before the delay is over.
+const LARGEST_PART: u64 = 4;
+
+/// Fewer packets in flight are a conversation, whose answers carry the acknowledgements.
+const SEVERAL: u64 = 4;
+
 /// More packets are never waited for, whatever is in flight: the controller would see too little of what
 /// happens to them.
 const MOST_PACKETS: u32 = 32;
@@ -27,8 +34,8 @@ const MOST_DELAY: u32 = 25_000;
 /// The newest wish, sent until the peer has it.
 #[derive(Debug)]
 pub(super) struct Frequency {
-    /// The tolerance that the program allows, and the one that is asked for now.
-    least: u32,
+    /// The tolerance that the program sets, and the one that is asked for now.
+    set: u32,
     tolerance: u32,
     threshold: u32,
     /// The delay that the peer can keep to, that of the settings, and the one that is asked for now, in
@@ -55,7 +62,7 @@ impl Frequency {
         let is_known = (tolerance, threshold) == DEFAULT;
         let (delay, least_delay) = (micros(delay.max(least_delay)), micros(least_delay));
         Self {
-            least: tolerance,
+            set: tolerance,
             tolerance,
             threshold,
             least_delay,
@@ -87,12 +94,8 @@ impl Frequency {
             (self.tolerance_for(packets), delay)
         };
         // Not for every sample.
-        let is_news = if self.threshold == 1 {
-            is_far(delay, self.delay)
-        } else {
-            is_far(tolerance, self.tolerance)
-        };
-        if is_news {
+        let is_worth_it = self.threshold == 1 || packets >= SEVERAL;
+        if (is_worth_it && is_far(delay, self.delay)) || is_far(tolerance, self.tolerance) {
             (self.tolerance, self.delay) = (tolerance, delay);
             self.sequence = self.sequence.wrapping_add(1);
             (self.is_due, self.is_known) = (true, false);
@@ -101,11 +104,15 @@ impl Frequency {
 
     /// Whoever wants each packet acknowledged keeps to that.
     fn tolerance_for(&self, packets: u64) -> u32 {
-        if self.least == 1 {
+        if self.set == 1 {
             return 1;
         }
-        let wanted = u32::try_from(packets / PART_OF_FLIGHT).unwrap_or(u32::MAX);
-        wanted.clamp(self.least, MOST_PACKETS.max(self.least))
+        if packets < SEVERAL {
+            return self.tolerance.min(self.set);
+        }
+        let part = |divisor| u32::try_from(packets / divisor).unwrap_or(u32::MAX);
+        let least = part(LARGEST_PART).clamp(DEFAULT.0, self.set);
+        part(PART_OF_FLIGHT).clamp(least, MOST_PACKETS.max(least))
     }
 
     /// How long the peer's acknowledgements may wait from now on, if that has changed: the longer
@@ -216,17 +223,37 @@ mod tests {
     }
 
     #[test]
-    fn what_the_program_wants_is_the_least() {
+    fn what_the_program_wants_is_the_least_but_a_quarter_of_what_is_in_flight() {
         let mut frequency = Frequency::new((10, 3), 25 * MS, MS);
         assert_eq!(wish(&mut frequency), Some((0, 10, 25 * MS, 3)));
         frequency.on_fate(Fate::Acknowledged, 0);
-        frequency.on_ack(5, MS);
+        for (sequence, packets, tolerance) in [(1, 8, 2), (2, 20, 5), (3, 1_000, 32), (4, 3, 10)] {
+            frequency.on_ack(packets, 50 * MS);
+            assert_eq!(wish(&mut frequency), Some((sequence, tolerance, 25 * MS, 3)), "{packets}");
+            frequency.on_fate(Fate::Acknowledged, sequence.into());
+        }
+        frequency.on_ack(40, 50 * MS);
+        frequency.on_ack(160, 50 * MS);
         assert_eq!(wish(&mut frequency), None);
         let mut each = Frequency::new((1, 3), 25 * MS, MS);
         assert_eq!(wish(&mut each), Some((0, 1, 25 * MS, 3)));
         each.on_fate(Fate::Acknowledged, 0);
-        each.on_ack(5_000, MS);
+        each.on_ack(5_000, 50 * MS);
         assert_eq!(wish(&mut each), None);
+    }
+
+    #[test]
+    fn the_delay_follows_the_round_trip_of_more_than_a_conversation() {
+        let mut frequency = Frequency::new((2, 3), 25 * MS, MS);
+        frequency.on_ack(3, 2 * MS);
+        assert_eq!(wish(&mut frequency), None);
+        for (sequence, rtt, delay) in [(1, 4, 2), (2, 1, 1), (3, 90, 25)] {
+            frequency.on_ack(4, rtt * MS);
+            assert_eq!(wish(&mut frequency), Some((sequence, 2, delay * MS, 3)), "{rtt} ms");
+            frequency.on_fate(Fate::Acknowledged, sequence.into());
+        }
+        frequency.on_ack(4, 30 * MS);
+        assert_eq!(wish(&mut frequency), None, "not twice as long");
     }
 
     #[test]

@@ -38,6 +38,7 @@ mod record;
 mod resets;
 mod roaming;
 mod short_queues;
+mod short_round_trips;
 mod silence;
 mod size_black_holes;
 mod sizes;
