@@ -222,13 +222,16 @@ impl Connection {
                 draft.push(&Frame::Ping);
             }
         } else {
+            if permit == Permit::Probe {
+                // The answer is what is waited for, and each packet's may be lost.
+                draft.push(&Frame::ImmediateAck);
+            }
             let mut free = memory.free();
             let before = free;
             self.write_frames(now, &mut free, &mut draft);
             self.promised += before - free;
             memory.promise(before - free);
-            let needs_ping = self.wants_ping || permit == Permit::Probe;
-            if needs_ping && !draft.is_ack_eliciting() {
+            if self.wants_ping && !draft.is_ack_eliciting() {
                 draft.push(&Frame::Ping);
                 // The peer has nothing else to wait for, and need not wake up again for the answer.
                 draft.push(&Frame::ImmediateAck);

@@ -209,6 +209,9 @@ impl Streams {
 
     /// The frames of streams that are a few numbers. Says whether it was one of them.
     ///
+    /// Whoever is blocked at a limit below the one that it was told of may have lost that news. It is told
+    /// again: to find out that it was lost takes a receiver, which sends little, a probe timeout.
+    ///
     /// # Errors
     /// The code with which the connection is closed.
     pub(crate) fn on_control(&mut self, frame: &Control) -> Result<bool, Code> {
@@ -240,9 +243,14 @@ impl Streams {
             Control::StreamsBlocked { limit, .. } if limit > MAX_STREAMS => {
                 return Err(Code::FRAME_ERROR);
             }
-            // Hints: new limits are sent until they are acknowledged anyway.
-            Control::DataBlocked { .. } | Control::StreamsBlocked { .. } => {}
-            Control::StreamDataBlocked { stream, .. } => self.check(stream, End::Remote)?,
+            Control::StreamsBlocked { .. } => {}
+            Control::DataBlocked { limit } => self.due.max_data |= limit < self.window.limit(),
+            Control::StreamDataBlocked { stream, limit } => {
+                if let Some(receiver) = self.incoming(stream)? {
+                    let is_due = limit < receiver.window.limit() && receiver.end.is_none();
+                    self.owe_if(is_due, stream, record::MAX_DATA);
+                }
+            }
             Control::ReceiptRequest { stream, offset } => {
                 if let Some(receiver) = self.incoming(stream)? {
                     let progress = receiver.progress();

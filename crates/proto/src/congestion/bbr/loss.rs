@@ -31,6 +31,8 @@ const QUEUE_DIVISOR: u32 = 8;
 /// The baseline is learnt from about so many packets, or from the rounds below if these have more.
 const MEMORY_PACKETS: u64 = 2_000;
 const MEMORY_ROUNDS: u64 = 4;
+/// From so many on the baseline is near to what the path loses.
+const KNOWN_PACKETS: u64 = 400;
 /// So many packets without loss are assumed to have been before the first: a single loss at the
 /// beginning is no baseline.
 const PRIOR_PACKETS: u64 = 50;
@@ -182,6 +184,11 @@ impl Loss {
     /// Whether the path loses so little that the rate hardly varies by chance from round to round.
     pub(super) fn is_rare(&self) -> bool {
         self.baseline() < THRESHOLD
+    }
+
+    /// Whether enough was seen to learn from.
+    pub(super) fn is_known(&self) -> bool {
+        self.seen >= bytes(KNOWN_PACKETS * self.max_datagram_size)
     }
 
     /// Asks whether there will be a queue all the time from now on.

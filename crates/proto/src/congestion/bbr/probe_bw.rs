@@ -64,6 +64,8 @@ pub(super) struct Cycle {
     was_too_high: bool,
     /// It was ended early, as a precaution.
     was_precautionary: bool,
+    /// So many of the next probes need not wait (see [`startup`](super::startup)).
+    pub(super) hurried: u8,
     /// When the cycle began, and how long it may take.
     began_at: Instant,
     wait: Duration,
@@ -121,6 +123,7 @@ impl Bbr {
         self.rounds.begin(self.delivered);
         self.pipe.restart(self.latest.rate);
         self.state = State::Up;
+        self.cycle.hurried = self.cycle.hurried.saturating_sub(1);
         self.bounds.raise_slope(self.window, self.max_datagram_size);
     }
 
@@ -180,6 +183,9 @@ impl Bbr {
 
     /// draft-ietf-ccwg-bbr, 5.3.3.8.3, `IsTimeToProbeBW`.
     fn is_time_to_probe(&self, now: Instant) -> bool {
+        if self.cycle.hurried > 0 && self.loss.is_known() {
+            return true;
+        }
         let factor = if self.has_rivals() { RIVALS_FACTOR } else { 1 };
         let rounds = (self.target() / self.max_datagram_size).min(MOST_ROUNDS);
         let since = self.rounds.count().saturating_sub(self.cycle.since);
@@ -202,6 +208,7 @@ impl Bbr {
             return;
         }
         self.cycle.was_too_high = false;
+        self.cycle.hurried = 0;
         self.start_down(now);
     }
 
@@ -215,6 +222,9 @@ impl Bbr {
         }
         if self.state == State::Up {
             self.undo.on_left(State::Up);
+            if self.loss.has_queue() {
+                self.cycle.hurried = 0;
+            }
             self.start_down(sample.now);
         }
     }

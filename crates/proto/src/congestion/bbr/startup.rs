@@ -8,6 +8,10 @@
 //! round trip would have sent that nobody answers; but no more than sixty in all. (TCP Hybla, which
 //! scales the window by the round-trip time, does more. The time of the handshake cannot be asked: it is
 //! ambiguous where its first packet was sent again, which it is after 500 ms.)
+//!
+//! Losses may end `Startup` far below what the path takes: a path that loses many whatever is done is not
+//! known yet, and a short queue loses most of what leaves faster than it drains. Where there was no queue in
+//! the round-trip time, the first probes do not wait for seconds, but only until it is known how much is lost.
 
 use rudp_base::Instant;
 
@@ -21,6 +25,8 @@ pub(super) const FIRST_RATE_PACKETS: u64 = 100;
 /// Separate losses in a round that may end `Startup` (draft-ietf-ccwg-bbr, 5.3.1.3,
 /// `BBRStartupFullLossCnt`).
 const FULL_LOSSES: u32 = 6;
+/// So many probes follow soon where there was no queue.
+const HURRIED_PROBES: u8 = 2;
 /// `Drain` takes so many rounds at most (draft-ietf-ccwg-bbr, 5.3.2).
 const DRAIN_ROUNDS: u64 = 3;
 
@@ -48,6 +54,9 @@ impl Bbr {
         }
         self.undo.on_left(State::Startup);
         self.pipe.set_was_full(true);
+        if !round.is_certain && !round.is_queued {
+            self.cycle.hurried = HURRIED_PROBES;
+        }
         self.bounds.inflight_longterm = self.bdp(self.max_bw.get()).max(self.latest.volume);
     }
 

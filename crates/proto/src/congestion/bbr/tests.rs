@@ -194,6 +194,27 @@ fn startup_ends_on_losses_with_a_queue_only() {
 }
 
 #[test]
+fn probes_follow_soon_where_losses_without_a_queue_ended_startup() {
+    // (round-trip time meanwhile, rounds until the first probe and from each to the next)
+    for (rtt, soon) in [(RTT, [true, true, false]), (2 * RTT, [false; 3])] {
+        let mut feed = Feed::new();
+        feed.round(RATE / 2, BDP);
+        feed.rtt = rtt;
+        feed.round(RATE / 2, BDP);
+        feed.lose(1_000, BDP);
+        assert_eq!(feed.round(RATE / 2, BDP), State::Drain);
+        feed.rtt = RTT;
+        let rounds = soon.map(|_| {
+            let rounds = feed.until(State::Up, RATE, BDP / 2);
+            feed.lose(300, BDP);
+            assert_eq!(feed.bbr.state, State::Down);
+            rounds
+        });
+        assert_eq!(rounds.map(|rounds| rounds < 8), soon, "{rtt} ms: {rounds:?}");
+    }
+}
+
+#[test]
 fn drain_ends_with_the_queue_or_after_three_rounds() {
     for (in_flight, rounds) in [(BDP, 1), (2 * BDP, 4)] {
         let mut feed = Feed::new();

@@ -113,6 +113,26 @@ fn acknowledgements_wait_as_long_as_was_asked_for() {
     assert_eq!(pair.connection(SERVER).ack_delay(), Duration::from_millis(400));
 }
 
+// spec: 8.1.1
+#[test]
+fn either_packet_of_a_probe_is_answered_at_once() {
+    for lost in 0..2 {
+        let mut pair = pair();
+        pair.session(CLIENT).write(0, &[7; 100]).unwrap();
+        pair.drain();
+        pair.lose_flying();
+        pair.sent.iter_mut().for_each(Vec::clear);
+        while pair.sent[CLIENT].is_empty() {
+            pair.run_for(DELAY / 10);
+        }
+        assert_eq!(pair.flying.len(), 2);
+        pair.flying.remove(lost);
+        // It waits for the other one for less than the delay of acknowledgements.
+        pair.run_for(DELAY * 11 / 10);
+        assert_eq!(pair.sent[SERVER].len(), 1, "{lost}");
+    }
+}
+
 // spec: 9.3.6
 #[test]
 fn a_client_with_another_socket_asks_at_once_whatever_is_in_flight() {

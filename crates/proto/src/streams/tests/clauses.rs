@@ -278,6 +278,39 @@ fn being_blocked_is_told_once_and_again_if_that_was_lost() {
     assert_eq!(client.packet(50).unwrap().tokens, [Token::StreamsBlocked { direction }]);
 }
 
+// spec: 7.2
+#[test]
+fn a_limit_that_the_peer_does_not_know_is_told_again() {
+    let (_, mut server) = pair(config(1_000));
+    let due = |server: &mut Node| {
+        let mut limits = Vec::new();
+        while let Some(packet) = server.packet(100) {
+            limits.extend(Frames::new(&packet.bytes).filter_map(|frame| match frame {
+                Ok(Frame::Control(Control::MaxData { limit })) => Some((None, limit)),
+                Ok(Frame::Control(Control::MaxStreamData { stream, limit })) => {
+                    Some((Some(stream), limit))
+                }
+                _ => None,
+            }));
+        }
+        limits
+    };
+    put(&mut server, 0, 0, 400, false).unwrap();
+    server.read_all(0, 0);
+    let told = due(&mut server);
+    assert_eq!(told, [(None, 1_400), (Some(0), 1_400)]);
+    for limit in [1_000, 1_400] {
+        control(&mut server, Control::DataBlocked { limit }).unwrap();
+        control(&mut server, Control::StreamDataBlocked { stream: 0, limit }).unwrap();
+        let is_known = limit == 1_400;
+        assert_eq!(due(&mut server), if is_known { vec![] } else { told.clone() });
+    }
+    // Nobody needs room behind the end.
+    put(&mut server, 0, 400, 100, true).unwrap();
+    control(&mut server, Control::StreamDataBlocked { stream: 0, limit: 1_000 }).unwrap();
+    assert_eq!(due(&mut server), []);
+}
+
 // spec: 7.6.1, 7.6.2
 #[test]
 fn receipts_say_what_was_read_or_confirmed_and_no_more() {
