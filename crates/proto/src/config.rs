@@ -114,7 +114,7 @@ pub struct Config {
     pub max_ack_delay: Duration,
     /// After how many of our packets the peer is asked to acknowledge them at once. 1 to 1,000;
     /// default 2. With much in flight it is a sixteenth of that, up to 32 packets, and with little a
-    /// quarter, unless 1 is set here or for `ack_threshold`, which lets the delay alone follow the path.
+    /// half, unless 1 is set here or for `ack_threshold`, which lets the delay alone follow the path.
     /// How often this end acknowledges is the peer's to ask for, and 2 if it does not
     /// (docs/PROTOCOL.md, 8.3).
     pub ack_tolerance: u32,

@@ -61,6 +61,8 @@ pub(super) struct Loss {
     lost: f64,
     /// Among these: separate losses, of one packet or several in a row.
     bursts: f64,
+    /// What was sent and lost in rounds in a queue, since that was last looked at.
+    queued: (f64, f64),
     /// The newest round-trip time, and whether it has risen.
     is_risen: bool,
     /// Whether it had in this round.
@@ -214,9 +216,8 @@ impl Loss {
             is_heavy: self.is_beyond(lost, sent, THRESHOLD, self.baseline() + THRESHOLD),
             is_queued: self.was_queued,
         };
-        // Losses in a queue can only make it more: what is less shows that the path loses less.
-        if self.was_risen && sent > 0 && bytes(lost) < bytes(sent) * self.baseline() / 2.0 {
-            (self.lost, self.bursts) = (self.lost * 0.75, self.bursts * 0.75);
+        if self.was_risen {
+            self.check_baseline(sent, lost);
         }
         let memory = (MEMORY_PACKETS * self.max_datagram_size).max(MEMORY_ROUNDS * sent);
         if self.seen > bytes(memory) {
@@ -227,6 +228,22 @@ impl Loss {
         (self.round, self.events, self.is_certain) = (now, 0, false);
         (self.was_risen, self.was_queued) = (self.is_risen, true);
         round
+    }
+
+    /// A round in a queue is over. Losses in a queue can only make it more: what is less shows that the path
+    /// loses less. Rounds of few packets are taken together, until a loss is to be expected in them: most have
+    /// none by chance, and a flow that others leave little to would forget what it has learnt.
+    fn check_baseline(&mut self, sent: u64, lost: u64) {
+        self.queued = (self.queued.0 + bytes(sent), self.queued.1 + bytes(lost));
+        let (sent, lost) = self.queued;
+        let expected = sent * self.baseline();
+        if expected < bytes(self.max_datagram_size) {
+            return;
+        }
+        if lost < expected / 2.0 {
+            (self.lost, self.bursts) = (self.lost * 0.75, self.bursts * 0.75);
+        }
+        self.queued = (0.0, 0.0);
     }
 
     /// What has to be sent so that `rate` arrives.
@@ -345,6 +362,24 @@ mod tests {
         }
         assert!(path.loss.baseline() < 0.002);
         assert!(path.round(900, 100, HIGH).is_congested);
+    }
+
+    #[test]
+    fn a_round_of_few_packets_without_losses_is_chance() {
+        // (lost in each of five rounds of 5 packets, whether the baseline of 10 % stays)
+        let table = [([1, 0, 1, 0, 1], true), ([0, 1, 0, 1, 0], true), ([0; 5], false)];
+        for (losses, stays) in table {
+            let mut path = Path::new();
+            for _ in 0..10 {
+                path.round(900, 100, LOW);
+            }
+            let before = path.loss.baseline();
+            for lost in losses.repeat(8) {
+                path.round(5 - lost, lost, HIGH);
+            }
+            let after = path.loss.baseline();
+            assert_eq!(after > before * 0.7, stays, "{losses:?}: {before} {after}");
+        }
     }
 
     #[test]
