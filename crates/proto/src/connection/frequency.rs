@@ -20,7 +20,8 @@ const PART_OF_FLIGHT: u64 = 16;
 /// missing as well, nothing more leaves before the delay is over.
 const LARGEST_PART: u64 = 2;
 
-/// Fewer packets in flight are a conversation, whose answers carry the acknowledgements.
+/// Fewer packets in flight are mostly a conversation, whose answers carry the acknowledgements: nothing more is
+/// asked for then than was set.
 const SEVERAL: u64 = 4;
 
 /// More packets are never waited for, whatever is in flight: the controller would see too little of what
@@ -158,7 +159,7 @@ impl Frequency {
 
 /// Whether one is at least twice the other.
 fn is_far(a: u32, b: u32) -> bool {
-    a / 2 >= b || a <= b / 2
+    a != b && (a / 2 >= b || a <= b / 2)
 }
 
 /// What is more than an hour is taken for an hour.
@@ -240,6 +241,16 @@ mod tests {
         each.on_fate(Fate::Acknowledged, 0);
         each.on_ack(5_000, 50 * MS);
         assert_eq!(wish(&mut each), None);
+    }
+
+    #[test]
+    fn who_wants_no_delay_at_all_says_so_once() {
+        let none = Duration::ZERO;
+        let mut frequency = Frequency::new((10, 3), none, none);
+        assert_eq!(wish(&mut frequency), Some((0, 10, none, 3)));
+        frequency.on_fate(Fate::Acknowledged, 0);
+        frequency.on_ack(20, MS);
+        assert_eq!(wish(&mut frequency), None);
     }
 
     #[test]

@@ -223,7 +223,8 @@ impl Connection {
             }
         } else {
             if permit == Permit::Probe {
-                // The answer is what is waited for, and each packet's may be lost.
+                // The answer is what is waited for, and each packet's may be lost. A DATAGRAM as large as a packet
+                // waits for it too.
                 draft.push(&Frame::ImmediateAck);
             }
             let mut free = memory.free();

@@ -246,8 +246,12 @@ impl Streams {
             Control::StreamsBlocked { .. } => {}
             Control::DataBlocked { limit } => self.due.max_data |= limit < self.window.limit(),
             Control::StreamDataBlocked { stream, limit } => {
-                if let Some(receiver) = self.incoming(stream)? {
-                    let is_due = limit < receiver.window.limit() && receiver.end.is_none();
+                self.check(stream, End::Remote)?;
+                // A stream on which nothing happened was told of no other limit.
+                if let Some(Record { receive: Half::Open(receiver), .. }) = self.records.get(stream)
+                {
+                    let is_open = receiver.end.is_none() && receiver.takes_data();
+                    let is_due = is_open && limit < receiver.window.limit();
                     self.owe_if(is_due, stream, record::MAX_DATA);
                 }
             }

@@ -61,7 +61,7 @@ pub(super) struct Loss {
     lost: f64,
     /// Among these: separate losses, of one packet or several in a row.
     bursts: f64,
-    /// What was sent and lost in rounds in a queue, since that was last looked at.
+    /// What was to be expected and lost in rounds in a queue, since that was last looked at.
     queued: (f64, f64),
     /// The newest round-trip time, and whether it has risen.
     is_risen: bool,
@@ -232,11 +232,12 @@ impl Loss {
 
     /// A round in a queue is over. Losses in a queue can only make it more: what is less shows that the path
     /// loses less. Rounds of few packets are taken together, until a loss is to be expected in them: most have
-    /// none by chance, and a flow that others leave little to would forget what it has learnt.
+    /// none by chance, and a flow that others leave little to would forget what it has learnt. (More patience is
+    /// fairer where packets are lost by chance, but lets short queues teach for longer that theirs are.)
     fn check_baseline(&mut self, sent: u64, lost: u64) {
-        self.queued = (self.queued.0 + bytes(sent), self.queued.1 + bytes(lost));
-        let (sent, lost) = self.queued;
-        let expected = sent * self.baseline();
+        let (expected, before) = self.queued;
+        self.queued = (expected + bytes(sent) * self.baseline(), before + bytes(lost));
+        let (expected, lost) = self.queued;
         if expected < bytes(self.max_datagram_size) {
             return;
         }

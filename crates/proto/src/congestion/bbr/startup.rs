@@ -10,8 +10,8 @@
 //! ambiguous where its first packet was sent again, which it is after 500 ms.)
 //!
 //! Losses may end `Startup` far below what the path takes: a path that loses many whatever is done is not
-//! known yet, and a short queue loses most of what leaves faster than it drains. Where there was no queue in
-//! the round-trip time, the first probes do not wait for seconds, but only until it is known how much is lost.
+//! known yet, and a short queue loses most of what leaves faster than it drains. Where the round-trip time did
+//! not show a queue all the time, the first probes do not wait for seconds, but only until it is known how much is lost.
 
 use rudp_base::Instant;
 

@@ -64,6 +64,7 @@ impl Bbr {
         match left {
             Some(State::Startup) => {
                 self.pipe.set_was_full(false);
+                self.cycle.hurried = 0;
                 if self.state != State::ProbeRtt {
                     self.enter_startup();
                 }
