@@ -39,6 +39,10 @@ use undo::Undo;
 
 /// Congestion controllers try for more than the path takes more often than this.
 const CALM: Duration = Duration::from_secs(4);
+/// Where nothing was ever lost their start has tried that, which takes so long, but at least so many round
+/// trips.
+const START: Duration = Duration::from_secs(1);
+const START_ROUND_TRIPS: u32 = 10;
 
 /// RFC 9002's `kGranularity` (docs/PROTOCOL.md, 13).
 pub(crate) const GRANULARITY: Duration = Duration::from_millis(1);
@@ -307,8 +311,10 @@ impl Recovery {
     /// Whether nothing was lost on this path for so long that it was tried with more than it takes
     /// meanwhile, and hardly any queue stands.
     pub(crate) fn is_calm(&self, now: Instant) -> bool {
-        let since = self.last_loss_at.or(self.rtt.first_sample_at);
-        let is_old = since.is_some_and(|since| now - since >= CALM);
+        let start = START.max(START_ROUND_TRIPS * self.rtt.min());
+        let last_loss = self.last_loss_at.map(|at| at + CALM);
+        let from = last_loss.or(self.rtt.first_sample_at.map(|at| at + start));
+        let is_old = from.is_some_and(|from| now >= from);
         is_old && self.rtt.smoothed() <= self.rtt.min() * 5 / 4
     }
 
