@@ -128,10 +128,10 @@ pub struct Config {
     /// at all where nothing is lost (docs/PROTOCOL.md, 8.2.1). 0 (never) to 2^40; default 0.
     pub redundancy: u64,
     /// What may leave at once: as much as the pace allows in this time, but not more than in an 8th of the
-    /// round-trip time; than in half of this and a 12th where a packet was lost in the last 4 s, the session is
-    /// younger than a second, or packets wait for each other on the way; nor than in 1 ms where more than one packet in 256 was lost
-    /// lately; and at least as much as in 1 ms. The more it is, the less processor time sending takes. 1 to
-    /// 10 ms; default 8 ms.
+    /// round-trip time; than in half of this and a 12th where a packet was lost in the last 4 s, the path
+    /// is in use for less than a second or ten round trips, or packets wait for each other on the way; nor
+    /// than in 1 ms where more than one packet in 256 was lost lately; and at least as much as in 1 ms. The
+    /// more it is, the less processor time sending takes. 1 to 10 ms; default 8 ms.
     pub max_burst: Duration,
     /// How long packets may lie unread in the socket while very many come in each round trip, and
     /// hardly any are on their way back, so that the processor is woken once for several: for a 16th of the

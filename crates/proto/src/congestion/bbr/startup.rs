@@ -11,7 +11,8 @@
 //!
 //! Losses may end `Startup` far below what the path takes: a path that loses many whatever is done is not
 //! known yet, and a short queue loses most of what leaves faster than it drains. Where the round-trip time did
-//! not show a queue all the time, the first probes do not wait for seconds, but only until it is known how much is lost.
+//! not show a queue all the time, the first probes do not wait for seconds, but only until it is known how
+//! much is lost.
 
 use rudp_base::Instant;
 
@@ -25,7 +26,7 @@ pub(super) const FIRST_RATE_PACKETS: u64 = 100;
 /// Separate losses in a round that may end `Startup` (draft-ietf-ccwg-bbr, 5.3.1.3,
 /// `BBRStartupFullLossCnt`).
 const FULL_LOSSES: u32 = 6;
-/// So many probes follow soon where there was no queue.
+/// So many probes follow soon then.
 const HURRIED_PROBES: u8 = 2;
 /// `Drain` takes so many rounds at most (draft-ietf-ccwg-bbr, 5.3.2).
 const DRAIN_ROUNDS: u64 = 3;
