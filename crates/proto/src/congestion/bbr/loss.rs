@@ -384,6 +384,21 @@ mod tests {
     }
 
     #[test]
+    fn rounds_before_the_path_lost_packets_say_nothing_of_those_that_it_loses() {
+        let mut path = Path::new();
+        for _ in 0..50 {
+            path.round(1_000, 0, HIGH);
+        }
+        path.round(1_000, 0, LOW);
+        for _ in 0..10 {
+            path.round(900, 100, LOW);
+        }
+        let before = path.loss.baseline();
+        path.round(5, 0, HIGH);
+        assert!(before > 0.09 && path.loss.baseline() > before * 0.9, "{before}");
+    }
+
+    #[test]
     fn chance_and_bursts_explain_more_in_short_rounds() {
         let mut path = Path::new();
         for _ in 0..10 {

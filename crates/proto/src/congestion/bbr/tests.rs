@@ -420,6 +420,14 @@ fn losses_that_were_none_are_undone() {
     assert_eq!(startup.bbr.state, State::Startup);
     assert_eq!(startup.bbr.max_bw.get(), 2 * RATE, "rates were still growing");
     assert!(!startup.bbr.pipe.was_full());
+
+    let mut hurried = Feed::new();
+    hurried.round(RATE / 2, BDP);
+    hurried.lose(1_000, BDP);
+    hurried.round(RATE / 2, BDP);
+    assert!(hurried.bbr.cycle.hurried > 0);
+    hurried.bbr.on_undo(at(hurried.millis));
+    assert_eq!((hurried.bbr.state, hurried.bbr.cycle.hurried), (State::Startup, 0));
 }
 
 #[test]

@@ -309,6 +309,10 @@ fn a_limit_that_the_peer_does_not_know_is_told_again() {
     put(&mut server, 0, 400, 100, true).unwrap();
     control(&mut server, Control::StreamDataBlocked { stream: 0, limit: 1_000 }).unwrap();
     assert_eq!(due(&mut server), []);
+    // A stream that is blocked before it has begun takes no memory.
+    control(&mut server, Control::StreamDataBlocked { stream: 4, limit: 0 }).unwrap();
+    assert!(!server.streams.records.contains(4));
+    assert_eq!(due(&mut server), []);
 }
 
 // spec: 7.6.1, 7.6.2
