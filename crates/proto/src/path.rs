@@ -289,6 +289,11 @@ impl Path {
         }
     }
 
+    /// Whether there may be a [`probe`](Self::poll_probe) to send.
+    pub(crate) fn has_probe(&self) -> bool {
+        self.trial.is_some() || !self.responses.is_empty()
+    }
+
     /// The next probe, for a packet of `size` bytes of its own, which is sent at once. Call it
     /// before other packets are made, until nothing comes.
     pub(crate) fn poll_probe(

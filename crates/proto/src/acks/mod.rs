@@ -6,6 +6,7 @@ mod replay;
 #[cfg(test)]
 mod tests;
 
+use core::ops::RangeInclusive;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -237,19 +238,32 @@ impl Acks {
         self.deadline
     }
 
+    /// What an ACK says now.
+    fn draft(&self, now: Instant) -> AckDraft<impl Iterator<Item = RangeInclusive<u64>> + Clone> {
+        let delay = (now - self.highest_at).as_micros();
+        AckDraft {
+            delay: u64::try_from(delay).unwrap_or(varint::MAX).min(varint::MAX),
+            ecn: self.config.reads_marks.then_some(self.counts),
+            ranges: self.ranges.iter().rev().map(|range| range.start..=range.end - 1),
+        }
+    }
+
+    /// Whether an ACK with all ranges fits into `room` bytes.
+    pub(crate) fn fits(&self, now: Instant, room: usize) -> bool {
+        self.draft(now).plan(room).is_some_and(|plan| plan.ranges == self.ranges.len())
+    }
+
     /// Writes an ACK with as many ranges as fit into `most` bytes, the highest ones. Returns whether
     /// it did: not if there is nothing to acknowledge, or no room.
     pub(crate) fn write(&mut self, now: Instant, draft: &mut Draft<'_>, most: usize) -> bool {
         let Some(highest) = self.ranges.last().map(|last| last.end - 1) else { return false };
-        let delay = (now - self.highest_at).as_micros();
-        let ack = AckDraft {
-            delay: u64::try_from(delay).unwrap_or(varint::MAX).min(varint::MAX),
-            ecn: self.config.reads_marks.then_some(self.counts),
-            ranges: self.ranges.iter().rev().map(|range| range.start..=range.end - 1),
-        };
-        let Some(plan) = ack.plan(draft.room().min(most)) else { return false };
         let token = Token::Ack { highest };
-        if !draft.push_raw(false, Some(token), |writer| ack.encode(plan, writer).is_ok()) {
+        let room = draft.room().min(most);
+        let is_written = draft.push_raw(false, Some(token), |writer| {
+            let ack = self.draft(now);
+            ack.plan(room).is_some_and(|plan| ack.encode(plan, writer).is_ok())
+        });
+        if !is_written {
             return false;
         }
         self.waiting = 0;

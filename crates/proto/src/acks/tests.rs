@@ -46,6 +46,19 @@ fn written(acks: &mut Acks, now: Instant, room: usize) -> Option<Written> {
     Some(Written { delay: ack.delay, ecn: ack.ecn, ranges: ack.ranges().collect() })
 }
 
+#[test]
+fn an_ack_fits_with_all_its_ranges_or_not() {
+    let mut acks = begun();
+    for number in [1, 3, 5, 7] {
+        acks.on_packet(at(1), number, None, true);
+    }
+    let len = (1..100).find(|room| acks.fits(at(1), *room)).unwrap();
+    let ranges = |acks: &mut Acks, room| written(acks, at(1), room).unwrap().ranges.len();
+    assert_eq!(ranges(&mut acks, len - 1), 3);
+    assert_eq!(ranges(&mut acks, len), 4);
+    assert!(!acks.fits(at(1), 0));
+}
+
 // spec: 8.3
 #[test]
 fn the_first_packet_is_acknowledged_at_once_and_the_third() {

@@ -34,7 +34,7 @@ pub use self::program::{
 };
 use self::rest::Rest;
 pub(crate) use self::shared::Shared;
-pub(crate) use self::transmit::{MAX_BATCH, MAX_SEGMENTS};
+pub(crate) use self::transmit::{Joined, MAX_BATCH, MAX_SEGMENTS};
 use crate::acks::Acks;
 use crate::config::{Config, Congestion};
 use crate::congestion::{Bbr, Controller, Cubic, Fixed};
@@ -63,6 +63,8 @@ pub(crate) struct Resources {
     pub(crate) memory: Memory,
     /// What was just sent is all that there was.
     pub(crate) is_drained: bool,
+    /// Another session waits to send to the same address.
+    pub(crate) is_accompanied: bool,
     /// Frames on their way in or out.
     scratch: Vec<u8>,
     /// Frames of a packet that was opened where its data seemed to belong.
@@ -78,6 +80,7 @@ impl Resources {
             secret: seed.secret_stream("endpoint"),
             memory,
             is_drained: false,
+            is_accompanied: false,
             scratch: vec![0; 1 << 16],
             landed: Vec::new(),
             tokens: Vec::new(),

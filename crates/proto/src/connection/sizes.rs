@@ -23,7 +23,7 @@ impl Connection {
     }
 
     /// The size of the probe that is to leave as soon as there is room.
-    fn wanted_probe(&mut self, now: Instant) -> Option<u16> {
+    pub(super) fn wanted_probe(&mut self, now: Instant) -> Option<u16> {
         let size = self.mtu.wants(now)?;
         // The setting, and not what is asked for now: that is a part of what is in flight, and less of
         // larger packets (see `frequency`).

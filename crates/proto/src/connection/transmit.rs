@@ -10,7 +10,7 @@ use crate::config::MIN_PACKET_SIZE;
 use crate::keys::Allowance;
 use crate::messages::Mailbox;
 use crate::packet::Draft;
-use crate::path::Probe;
+use crate::path::{Address, Probe};
 use crate::priority::Turns;
 use crate::recovery::Sent;
 use crate::streams::{Growth, Streams};
@@ -23,6 +23,9 @@ pub(crate) const MAX_SEGMENTS: usize = 64;
 /// The least datagram of a client, which may have moved: with less a server cannot challenge its new
 /// address (docs/PROTOCOL.md, 9.3.4).
 const LEAST_OF_CLIENT: usize = 48;
+/// The length of datagrams with nothing but an ACK that several sessions send in one batch, all of which
+/// have to be as long: a dozen ranges fit.
+const JOINED_ACK: usize = 80;
 /// The frames of a packet with `PATH_CHALLENGE` or `PATH_RESPONSE`.
 const PROBE_FRAMES: usize = 9;
 
@@ -37,10 +40,26 @@ enum Permit {
     AckOnly,
 }
 
+/// What a session does with the room that is left in another's batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joined {
+    /// It has taken so many bytes of it.
+    Bytes(usize),
+    /// It has nothing to send now.
+    Nothing,
+    /// What it has to send does not go there.
+    Alone,
+}
+
 /// How many of the `room` bytes for frames an ACK may have where other frames follow: 256 ranges fit
 /// (docs/PROTOCOL.md, 7.3.1), and those do as well.
 fn ack_room(room: usize) -> usize {
     room - room / 4
+}
+
+/// The same where nothing follows but a PING.
+fn lone_ack_room(room: usize) -> usize {
+    room.saturating_sub(1)
 }
 
 impl Connection {
@@ -67,30 +86,74 @@ impl Connection {
         self.batch(now, cx, buffer)
     }
 
-    /// Writes packets into `buffer` that may leave as the rest of `batch`, another session's, and gives
-    /// their length: they go to the same address, and are as long, but for the last.
+    /// Writes packets into `buffer` that may leave as the rest of `batch`, another session's: they go to
+    /// the same address, and are as long, but for the last.
     pub(crate) fn join(
         &mut self,
         now: Instant,
         cx: &mut Resources,
         batch: &Transmit,
         buffer: &mut [u8],
+    ) -> Joined {
+        let address = Address { remote: batch.remote, local: batch.local };
+        if !self.goes_along(address) {
+            return Joined::Alone;
+        }
+        let Some(permit) = self.permit(now, true) else {
+            let has_probe = self.path.has_probe() || self.wanted_probe(now).is_some();
+            return if has_probe { Joined::Alone } else { Joined::Nothing };
+        };
+        let len = if permit == Permit::AckOnly {
+            self.joined_ack(now, cx, batch, buffer)
+        } else {
+            self.joined_data(now, cx, batch, buffer)
+        };
+        len.filter(|len| *len > 0).map_or(Joined::Alone, Joined::Bytes)
+    }
+
+    fn joined_data(
+        &mut self,
+        now: Instant,
+        cx: &mut Resources,
+        batch: &Transmit,
+        buffer: &mut [u8],
     ) -> Option<usize> {
-        let is_usual = !self.is_forgotten && !self.closing.is_over() && self.path.is_proven();
-        let address = self.path.address();
-        let is_same = (address.remote, address.local) == (batch.remote, batch.local)
-            && usize::from(self.size()) == batch.stride;
         // One that is only acknowledged may have another mark.
-        if !is_usual
-            || !is_same
-            || self.marks() != batch.ecn.is_some()
-            || !matches!(self.permit(now, true)?, Permit::All | Permit::Probe)
-        {
+        if usize::from(self.size()) != batch.stride || self.marks() != batch.ecn.is_some() {
             return None;
         }
         // It has the mark of the batch: nothing may leave with that unless it is acknowledged.
         self.wants_ping |= batch.ecn.is_some() && self.acks.is_pending();
         self.batch(now, cx, buffer).map(|joined| joined.len)
+    }
+
+    /// An ACK joins others, of which each is as long.
+    fn joined_ack(
+        &mut self,
+        now: Instant,
+        cx: &mut Resources,
+        batch: &Transmit,
+        buffer: &mut [u8],
+    ) -> Option<usize> {
+        let room = JOINED_ACK.checked_sub(self.overhead())?;
+        if batch.stride != JOINED_ACK || !self.acks.fits(now, lone_ack_room(room)) {
+            return None;
+        }
+        let slot = buffer.get_mut(..JOINED_ACK)?;
+        let len = self.datagram(now, cx, (Permit::AckOnly, &mut false), slot);
+        cx.is_drained = self.is_drained(now);
+        Some(len)
+    }
+
+    /// Whether its packets may leave together with another session's to `address`.
+    pub(crate) fn goes_along(&self, address: Address) -> bool {
+        let is_usual = !self.is_forgotten && !self.closing.is_over() && self.path.is_proven();
+        is_usual && self.path.address() == address
+    }
+
+    /// Where its packets go.
+    pub(crate) fn address(&self) -> Address {
+        self.path.address()
     }
 
     /// Whether the next packets that ask for acknowledgement have ECT(0). A client tries first
@@ -207,19 +270,25 @@ impl Connection {
         (permit, is_ect0): (Permit, &mut bool),
         buffer: &mut [u8],
     ) -> usize {
-        let Resources { scratch, tokens, memory, public, .. } = cx;
-        let Some(room) = buffer.len().checked_sub(self.overhead()) else { return 0 };
+        let overhead = self.overhead();
+        let Resources { scratch, tokens, memory, public, is_accompanied, .. } = cx;
+        let Some(room) = buffer.len().checked_sub(overhead) else { return 0 };
         let Some(frames) = scratch.get_mut(..room) else { return 0 };
         let mut draft = Draft::new(frames, tokens);
         // Only with news: a packet with nothing but data is the one that its receiver can predict.
         if self.acks.is_pending() || self.acks.is_due(now) {
-            self.acks.write(now, &mut draft, ack_room(room));
+            let is_alone = permit == Permit::AckOnly;
+            let most = if is_alone { lone_ack_room(room) } else { ack_room(room) };
+            self.acks.write(now, &mut draft, most);
         }
         if permit == Permit::AckOnly {
             // 7.3.1: a PING is in flight, and has to fit there.
             let fits = self.recovery.bytes_in_flight() < self.controller.window();
             if fits && self.acks.wants_ping() {
                 draft.push(&Frame::Ping);
+            }
+            if *is_accompanied {
+                draft.pad_to(JOINED_ACK.saturating_sub(overhead));
             }
         } else {
             if permit == Permit::Probe {

@@ -9,7 +9,7 @@ use rudp_wire::code::Code;
 
 use super::slot::Stage;
 use super::{Endpoint, EventKind};
-use crate::connection::{MAX_BATCH, MAX_SEGMENTS};
+use crate::connection::{Joined, MAX_BATCH, MAX_SEGMENTS};
 use crate::event::{Ended, Event};
 use crate::handshake::{Pending, Step};
 
@@ -60,6 +60,7 @@ impl Machine for Endpoint {
             return Some(Transmit { local: answer.local, ..Transmit::single(answer.remote, len) });
         }
         while let Some(index) = self.ready.pop_front() {
+            self.cx.is_accompanied = self.is_accompanied(index);
             let Some(slot) = self.slots.get_mut(index as usize) else { continue };
             self.cx.is_drained = false;
             let transmit = match &mut slot.stage {
@@ -104,6 +105,16 @@ impl Machine for Endpoint {
 }
 
 impl Endpoint {
+    /// Whether the next session whose turn it is sends to the same address as this one.
+    fn is_accompanied(&self, index: u32) -> bool {
+        let live = |index: u32| match self.slots.get(index as usize).map(|slot| &slot.stage) {
+            Some(Stage::Live(connection)) => Some(connection),
+            _ => None,
+        };
+        let next = self.ready.front().and_then(|next| live(*next));
+        next.zip(live(index)).is_some_and(|(next, this)| next.goes_along(this.address()))
+    }
+
     /// Fills a batch up with packets of further sessions to the same address: a client that has many of
     /// them would else send little at a time.
     fn join(&mut self, now: Instant, batch: &mut Transmit, buffer: &mut [u8]) {
@@ -115,22 +126,28 @@ impl Endpoint {
             && batch.len + batch.stride <= limit
         {
             let Some(&index) = self.ready.get(misses) else { return };
-            let slot = self.slots.get_mut(index as usize);
-            let room = buffer.get_mut(batch.len..limit);
-            let joined = match (slot.map(|slot| &mut slot.stage), room) {
-                (Some(Stage::Live(connection)), Some(room)) => {
+            let Some(slot) = self.slots.get_mut(index as usize) else { return };
+            self.cx.is_drained = false;
+            let joined = match (&mut slot.stage, buffer.get_mut(batch.len..limit)) {
+                (Stage::Live(connection), Some(room)) => {
                     connection.join(now, &mut self.cx, batch, room)
                 }
-                _ => None,
+                _ => Joined::Alone,
             };
-            if let Some(len) = joined {
-                batch.len += len;
-                self.ready.remove(misses);
-                self.ready.push_back(index);
-                self.note(now, index);
-                self.touch(index);
-            } else {
+            if joined == Joined::Alone {
                 misses += 1;
+                continue;
+            }
+            slot.is_ready = matches!(joined, Joined::Bytes(_)) && !self.cx.is_drained;
+            let has_more = slot.is_ready;
+            self.ready.remove(misses);
+            if let Joined::Bytes(len) = joined {
+                batch.len += len;
+                self.note(now, index);
+                self.report(now, index);
+            }
+            if has_more {
+                self.ready.push_back(index);
             }
         }
     }

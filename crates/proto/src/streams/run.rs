@@ -40,25 +40,24 @@ impl Run<'_> {
         let header = TailHeader::new(stream, offset)?;
         let header = header.bytes();
         let len = room.checked_sub(header.len()).filter(|len| *len > 0)?;
-        match &mut self.row {
+        let frames = match &mut self.row {
             Row::Own(bytes) => {
                 let begin = (HEADROOM + at).checked_sub(header.len())?;
-                let frames = bytes.get_mut(begin..HEADROOM + at + len)?;
-                let mut saved = [0; TailHeader::MAX_LEN];
-                let saved = saved.get_mut(..header.len())?;
-                let front = frames.get_mut(..header.len())?;
-                saved.copy_from_slice(front);
-                front.copy_from_slice(header);
-                seal(frames);
-                frames.get_mut(..header.len())?.copy_from_slice(saved);
+                bytes.get_mut(begin..HEADROOM + at + len)?
             }
             Row::Given(bytes) => {
-                let (front, data) = scratch.get_mut(..room)?.split_at_mut(header.len());
-                data.copy_from_slice(bytes.get(at..at + len)?);
-                front.copy_from_slice(header);
-                seal(scratch.get(..room)?);
+                let frames = scratch.get_mut(..room)?;
+                frames.get_mut(header.len()..)?.copy_from_slice(bytes.get(at..at + len)?);
+                frames
             }
-        }
+        };
+        let mut saved = [0; TailHeader::MAX_LEN];
+        let saved = saved.get_mut(..header.len())?;
+        let front = frames.get_mut(..header.len())?;
+        saved.copy_from_slice(front);
+        front.copy_from_slice(header);
+        seal(frames);
+        frames.get_mut(..header.len())?.copy_from_slice(saved);
         self.at += len;
         self.offset += len as u64;
         let len = u32::try_from(len).ok()?;

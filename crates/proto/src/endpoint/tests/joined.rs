@@ -17,11 +17,15 @@ const SESSIONS: usize = 5;
 
 /// That many sessions of one client, and their ends at the server.
 fn many(packet_size: Option<u16>) -> (Pair, Vec<Handle>) {
+    so_many(SESSIONS, packet_size)
+}
+
+fn so_many(sessions: usize, packet_size: Option<u16>) -> (Pair, Vec<Handle>) {
     let session = Config { packet_size, ..Config::default() };
     let config = EndpointConfig { session, ..EndpointConfig::default() };
     let mut pair = Pair::open(&config, &config);
     let mut handles = vec![pair.handles[CLIENT].unwrap()];
-    for _ in 1..SESSIONS {
+    for _ in 1..sessions {
         let target = Target { server_key: Some(Toy::key(1)), ..Target::default() };
         handles.push(pair.ends[CLIENT].connect(pair.now, address(SERVER), target).unwrap());
         pair.run_for(Duration::from_secs(1));
@@ -142,4 +146,36 @@ fn those_that_cannot_join_have_their_turns() {
             .collect();
         assert_eq!(ids.len(), sessions, "each once");
     }
+}
+
+/// The next batch of the server: how long each datagram is, and how many sessions they are of.
+fn next_of_server(pair: &mut Pair) -> Option<(usize, usize)> {
+    let mut buffer = vec![0; 1 << 16];
+    let batch = pair.ends[SERVER].poll_transmit(pair.now, &mut buffer)?;
+    let datagrams = buffer[..batch.len].chunks_exact(batch.stride);
+    assert!(datagrams.remainder().is_empty() && batch.ecn.is_none());
+    Some((batch.stride, datagrams.map(|datagram| &datagram[1..9]).collect::<BTreeSet<_>>().len()))
+}
+
+#[test]
+fn acknowledgements_of_several_sessions_leave_together() {
+    // Behind the first, more than are asked for each batch wait for a second packet.
+    let (mut pair, handles) = so_many(20, Some(1_200));
+    for (n, handle) in handles.iter().enumerate() {
+        let mut session = pair.ends[CLIENT].session(pair.now, *handle).unwrap();
+        let len = if n == 0 || n > 15 { 1_300 } else { 100 };
+        assert_eq!(session.write(0, &vec![7; len]).unwrap(), len);
+    }
+    let limit = pair.now + Duration::from_secs(1);
+    assert!(pair.step(limit));
+    assert_eq!(next_of_server(&mut pair), Some((80, 5)));
+    assert_eq!(next_of_server(&mut pair), None);
+    // One that is alone is no longer than it has to be.
+    let mut session = pair.ends[CLIENT].session(pair.now, handles[3]).unwrap();
+    session.write(0, &[7; 1_300]).unwrap();
+    drop(session);
+    pair.drain();
+    assert!(pair.step(limit));
+    let (len, sessions) = next_of_server(&mut pair).unwrap();
+    assert!(len < 60 && sessions == 1, "{len} bytes");
 }
