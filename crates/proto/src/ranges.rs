@@ -3,16 +3,18 @@
 
 use core::ops::Range;
 
+use smallvec::SmallVec;
+
 /// A set of numbers, kept as ascending half-open ranges that neither overlap nor touch.
 ///
 /// Meant for sets of few ranges that mostly grow at their upper end: everything is a binary search
-/// in one vector.
+/// in one vector, which has no memory of its own for a single range.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RangeSet(Vec<Range<u64>>);
+pub(crate) struct RangeSet(SmallVec<[Range<u64>; 1]>);
 
 impl RangeSet {
-    pub(crate) const fn new() -> Self {
-        Self(Vec::new())
+    pub(crate) fn new() -> Self {
+        Self::default()
     }
 
     /// How many ranges there are.
@@ -66,8 +68,16 @@ impl RangeSet {
         }
         let left = self.0[first].start..range.start;
         let right = range.end..self.0[behind - 1].end;
-        let rest = [left, right].into_iter().filter(|rest| !rest.is_empty());
-        self.0.splice(first..behind, rest);
+        let mut kept = first;
+        for rest in [left, right].into_iter().filter(|rest| !rest.is_empty()) {
+            if kept < behind {
+                self.0[kept] = rest;
+            } else {
+                self.0.insert(kept, rest);
+            }
+            kept += 1;
+        }
+        self.0.drain(kept.min(behind)..behind);
     }
 
     pub(crate) fn contains(&self, number: u64) -> bool {

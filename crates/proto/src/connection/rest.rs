@@ -7,9 +7,6 @@ use rudp_base::Instant;
 
 use super::Connection;
 
-/// For so many probe timeouts nothing has to happen before memory is given back.
-const PROBE_TIMEOUTS: u32 = 4;
-
 /// Whether a session rests.
 #[derive(Debug, Default)]
 pub(super) struct Rest {
@@ -35,9 +32,11 @@ impl Rest {
         self.has_nodded
     }
 
-    /// When memory is given back, if nothing happens.
+    /// When memory is given back, if nothing happens: after a probe timeout. Where many sessions begin, and
+    /// then rest, what each of them had meanwhile is what the next ones have, and the later it is given back
+    /// the more of it there is at one time.
     pub(super) fn due(&self, pto: Duration) -> Option<Instant> {
-        Some(self.stirred_at? + pto.saturating_mul(PROBE_TIMEOUTS))
+        Some(self.stirred_at? + pto)
     }
 }
 
@@ -83,10 +82,10 @@ mod tests {
         let mut rest = Rest::default();
         assert_eq!(rest.due(PTO), None);
         rest.on_packet(at(5), true);
-        assert_eq!(rest.due(PTO), Some(at(45)));
+        assert_eq!(rest.due(PTO), Some(at(15)));
         // Acknowledgements are a part of what goes on.
         rest.on_packet(at(30), false);
-        assert_eq!((rest.due(PTO), rest.has_nodded), (Some(at(70)), false));
+        assert_eq!((rest.due(PTO), rest.has_nodded), (Some(at(40)), false));
     }
 
     #[test]
@@ -95,6 +94,6 @@ mod tests {
         rest.on_packet(at(5), false);
         assert_eq!((rest.due(PTO), rest.has_nodded), (None, true));
         rest.on_packet(at(6), true);
-        assert_eq!((rest.due(PTO), rest.has_nodded), (Some(at(46)), false));
+        assert_eq!((rest.due(PTO), rest.has_nodded), (Some(at(16)), false));
     }
 }

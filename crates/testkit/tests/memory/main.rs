@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Longer than handshakes are remembered (docs/PROTOCOL.md, 5.2.5a), and not right behind a PING.
 const QUIET: Duration = Duration::from_secs(25);
 /// What an idle session may take, in bytes.
-const BOUND: usize = 3_840;
+const BOUND: usize = 3_712;
 
 /// A server, and a client with many sessions.
 struct Crowd {

@@ -12,6 +12,14 @@ fn link() -> LinkConfig {
     LinkConfig::delay(Duration::from_millis(10))
 }
 
+/// How late a runner may be.
+const LATEST: Duration = Duration::from_millis(1);
+
+/// By how much a wait was longer than the 5 s it should be.
+fn late(waited: Duration) -> Duration {
+    waited.checked_sub(Duration::from_secs(5)).expect("not before")
+}
+
 // spec: 9.2.5
 #[test]
 fn a_reader_that_does_not_read_leaves_it_at_received() {
@@ -23,7 +31,7 @@ fn a_reader_that_does_not_read_leaves_it_at_received() {
     let (outcome, at) = scene.log(0).outcome.clone().expect("it closed");
     assert_eq!(outcome, Outcome::Received);
     let waited = at - scene.log(0).closed_at.expect("it closed");
-    assert_eq!(waited, Duration::from_secs(5));
+    assert!(late(waited) <= LATEST, "{waited:?}");
     record("received", &scene.world);
 }
 
@@ -40,9 +48,7 @@ fn a_deadline_without_an_answer_leaves_it_unknown() {
     let (outcome, at) = scene.log(0).outcome.clone().expect("it closed");
     assert!(matches!(outcome, Outcome::Unknown { cause: None, .. }), "{outcome:?}");
     let waited = at - scene.log(0).closed_at.expect("it closed");
-    // The runner may be late by a millisecond.
-    let late = waited.checked_sub(Duration::from_secs(5)).expect("not before");
-    assert!(late <= Duration::from_millis(1), "{late:?}");
+    assert!(late(waited) <= LATEST, "{waited:?}");
     record("unknown", &scene.world);
 }
 
