@@ -15,7 +15,7 @@ use crate::thread::Ready;
 
 /// How long the seat stays empty for a guest that has left and is likely to come back, as one that asks
 /// and waits for answers does. If it does not, whatever comes waits until the thread looks, which is
-/// up to five times as long ([`MAX_DOUBLINGS`]).
+/// up to nine times as long ([`MAX_DOUBLINGS`]).
 const LEASE: Duration = Duration::from_micros(200);
 
 /// How often a guest that does not have to wait looks for datagrams all the same.
@@ -34,7 +34,10 @@ const MOST_RETURNS: u32 = 64;
 
 /// How often the thread, standing aside, finds that guests still come and go before it looks no more
 /// seldom, each time after twice as long.
-const MAX_DOUBLINGS: u32 = 2;
+const MAX_DOUBLINGS: u32 = 3;
+
+/// The same where guests leave the socket alone for a while, which is longer than a lease.
+const MAX_PAUSE_DOUBLINGS: u32 = 2;
 
 /// What is used at the socket, by one thread at a time.
 pub(crate) struct Place {
@@ -183,7 +186,8 @@ impl Seat {
         watch.doublings = if come_and_go { (watch.doublings + 1).min(MAX_DOUBLINGS) } else { 0 };
         let lease = Instant::from_nanos(self.lease.load(Ordering::SeqCst));
         // Guests that leave the socket alone stay for as long as that at least.
-        let rest = LEASE.max(self.pause()) * (1 << watch.doublings);
+        let pauses = self.pause() * (1 << watch.doublings.min(MAX_PAUSE_DOUBLINGS));
+        let rest = (LEASE * (1 << watch.doublings)).max(pauses);
         // One that stays longer than the thread would rest had better tell it.
         let are_short = Duration::from_nanos(self.gap.load(Ordering::Relaxed)) <= rest;
         if come_and_go && are_short && (lease > now || self.has_guest()) {
@@ -267,10 +271,12 @@ mod tests {
         assert_eq!(seat.vacancy(us(2_406), &mut watch), Vacancy::From(us(3_206)));
         assert!(!seat.leave(us(2_500), true));
         assert!(seat.invite(us(2_600)) && !seat.leave(us(3_100), true));
-        assert_eq!(seat.vacancy(us(3_206), &mut watch), Vacancy::From(us(4_006)));
-        assert_eq!(seat.vacancy(us(4_006), &mut watch), Vacancy::Now);
-        assert!(seat.invite(us(4_010)));
-        assert!(seat.leave(us(4_020), true), "it had stayed away");
+        assert_eq!(seat.vacancy(us(3_206), &mut watch), Vacancy::From(us(4_806)));
+        assert!(seat.invite(us(3_250)) && !seat.leave(us(4_700), true));
+        assert_eq!(seat.vacancy(us(4_806), &mut watch), Vacancy::From(us(6_406)), "no longer");
+        assert_eq!(seat.vacancy(us(6_406), &mut watch), Vacancy::Now);
+        assert!(seat.invite(us(6_410)));
+        assert!(seat.leave(us(6_420), true), "it had stayed away");
         let seat = frequented(2_000);
         assert!(seat.invite(us(2_100)));
         assert!(seat.leave(us(2_200), false), "others wait for the thread");
@@ -290,7 +296,9 @@ mod tests {
             assert!(!seat.leave(us(now), true) && seat.is_kept(us(now + 1_199)));
         }
         assert_eq!(seat.vacancy(us(6_005), &mut watch), Vacancy::From(us(10_005)));
-        assert_eq!(seat.vacancy(us(10_005), &mut watch), Vacancy::Now, "it did not come back");
+        assert!(seat.invite(us(7_200)) && !seat.leave(us(9_900), true));
+        assert_eq!(seat.vacancy(us(10_005), &mut watch), Vacancy::From(us(14_005)), "no longer");
+        assert_eq!(seat.vacancy(us(14_005), &mut watch), Vacancy::Now, "it did not come back");
     }
 
     #[test]
