@@ -282,8 +282,7 @@ impl Acks {
         self.ranges.remove(0..end.min(self.untold));
         self.reported = self.reported.max(end);
         if before > LARGE_SET && self.ranges.len() < before / 8 {
-            // A copy has no more memory than it needs.
-            self.ranges = self.ranges.clone();
+            self.ranges.shrink();
         }
     }
 

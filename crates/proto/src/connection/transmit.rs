@@ -96,11 +96,12 @@ impl Connection {
         buffer: &mut [u8],
     ) -> Joined {
         let address = Address { remote: batch.remote, local: batch.local };
-        if !self.goes_along(address) {
+        // A probe of the path leaves before everything else.
+        if !self.goes_along(address) || self.path.has_probe() {
             return Joined::Alone;
         }
+        let has_probe = self.wanted_probe(now).is_some();
         let Some(permit) = self.permit(now, true) else {
-            let has_probe = self.path.has_probe() || self.wanted_probe(now).is_some();
             return if has_probe { Joined::Alone } else { Joined::Nothing };
         };
         let len = if permit == Permit::AckOnly {
@@ -108,6 +109,7 @@ impl Connection {
         } else {
             self.joined_data(now, cx, batch, buffer)
         };
+        cx.is_drained &= !has_probe;
         len.filter(|len| *len > 0).map_or(Joined::Alone, Joined::Bytes)
     }
 
@@ -136,7 +138,9 @@ impl Connection {
         buffer: &mut [u8],
     ) -> Option<usize> {
         let room = JOINED_ACK.checked_sub(self.overhead())?;
-        if batch.stride != JOINED_ACK || !self.acks.fits(now, lone_ack_room(room)) {
+        let fits = self.acks.fits(now, lone_ack_room(room));
+        // A datagram of data may be as long, and has a mark.
+        if batch.stride != JOINED_ACK || batch.ecn.is_some() || !fits {
             return None;
         }
         let slot = buffer.get_mut(..JOINED_ACK)?;

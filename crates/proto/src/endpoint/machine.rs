@@ -126,7 +126,10 @@ impl Endpoint {
             && batch.len + batch.stride <= limit
         {
             let Some(&index) = self.ready.get(misses) else { return };
-            let Some(slot) = self.slots.get_mut(index as usize) else { return };
+            let Some(slot) = self.slots.get_mut(index as usize) else {
+                self.ready.remove(misses);
+                continue;
+            };
             self.cx.is_drained = false;
             let joined = match (&mut slot.stage, buffer.get_mut(batch.len..limit)) {
                 (Stage::Live(connection), Some(room)) => {
@@ -138,15 +141,13 @@ impl Endpoint {
                 misses += 1;
                 continue;
             }
-            slot.is_ready = matches!(joined, Joined::Bytes(_)) && !self.cx.is_drained;
-            let has_more = slot.is_ready;
             self.ready.remove(misses);
-            if let Joined::Bytes(len) = joined {
-                batch.len += len;
-                self.note(now, index);
-                self.report(now, index);
-            }
-            if has_more {
+            let has_more = joined != Joined::Nothing && !self.cx.is_drained;
+            slot.is_ready = has_more;
+            let Joined::Bytes(len) = joined else { continue };
+            batch.len += len;
+            self.note(now, index);
+            if self.report(now, index) && has_more {
                 self.ready.push_back(index);
             }
         }

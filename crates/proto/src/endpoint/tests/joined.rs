@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use rudp_base::{Ecn, Machine as _};
+use rudp_base::{Datagrams, Ecn, Machine as _};
 
 use super::{CLIENT, Pair, SERVER, address};
 use crate::config::{Config, EndpointConfig};
@@ -178,4 +178,99 @@ fn acknowledgements_of_several_sessions_leave_together() {
     assert!(pair.step(limit));
     let (len, sessions) = next_of_server(&mut pair).unwrap();
     assert!(len < 60 && sessions == 1, "{len} bytes");
+}
+
+/// A datagram with its session's id, whether it has a mark, and which batch it is of.
+struct Sent {
+    bytes: Vec<u8>,
+    is_marked: bool,
+    batch: usize,
+}
+
+impl Sent {
+    fn id(&self) -> &[u8] {
+        &self.bytes[1..9]
+    }
+}
+
+/// All that one end wants to send.
+fn drained(pair: &mut Pair, end: usize) -> Vec<Sent> {
+    let (mut buffer, mut all) = (vec![0; 1 << 16], Vec::new());
+    for batch in 0.. {
+        while pair.ends[end].poll_event().is_some() {}
+        let Some(transmit) = pair.ends[end].poll_transmit(pair.now, &mut buffer) else { break };
+        let is_marked = transmit.ecn.is_some();
+        let datagrams = buffer[..transmit.len].chunks(transmit.stride);
+        all.extend(datagrams.map(|bytes| Sent { bytes: bytes.to_vec(), is_marked, batch }));
+    }
+    all
+}
+
+fn deliver(pair: &mut Pair, to: usize, from: u8, sent: &Sent) {
+    let mut bytes = sent.bytes.clone();
+    pair.ends[to].handle(pair.now, Datagrams::single(address(usize::from(from)), &mut bytes));
+}
+
+/// Two sessions that acknowledge each packet at once, and those of the server in the same order.
+fn two_in_a_hurry() -> (Pair, [Handle; 2], [Handle; 2]) {
+    let session = Config { packet_size: Some(1_200), ack_tolerance: 1, ..Config::default() };
+    let config = EndpointConfig { session, ..EndpointConfig::default() };
+    let mut pair = Pair::open(&config, &config);
+    let target = Target { server_key: Some(Toy::key(1)), ..Target::default() };
+    let first = pair.handles[CLIENT].unwrap();
+    let second = pair.ends[CLIENT].connect(pair.now, address(SERVER), target).unwrap();
+    pair.run_for(Duration::from_secs(1));
+    let served = [0, 1].map(|index: u32| {
+        let generation = pair.ends[SERVER].slots[index as usize].generation;
+        Handle { index, generation }
+    });
+    // Each side has told the other how often it wants to hear.
+    for _ in 0..2 {
+        for handle in served {
+            pair.ends[SERVER].session(pair.now, handle).unwrap().write(0, b"0").unwrap();
+        }
+        pair.run_for(Duration::from_secs(1));
+    }
+    (pair, [first, second], served)
+}
+
+// spec: 8.5
+#[test]
+fn an_acknowledgement_does_not_join_data_that_are_as_long_and_have_a_mark() {
+    let mut lengths = Vec::new();
+    for len in 30..60 {
+        let (mut pair, handles, served) = two_in_a_hurry();
+        pair.ends[SERVER].session(pair.now, served[1]).unwrap().write(0, b"1").unwrap();
+        let from_server = drained(&mut pair, SERVER);
+        let mut session = pair.ends[CLIENT].session(pair.now, handles[0]).unwrap();
+        session.write(0, &vec![7; len]).unwrap();
+        drop(session);
+        deliver(&mut pair, CLIENT, 1, &from_server[0]);
+        let all = drained(&mut pair, CLIENT);
+        assert_eq!(all.len(), 2, "data, and an acknowledgement");
+        assert!(all[0].is_marked && !all[1].is_marked, "{len} bytes of data");
+        assert_ne!((all[0].batch, all[0].id()), (all[1].batch, all[1].id()));
+        lengths.push(all[0].bytes.len());
+    }
+    assert!(lengths.contains(&80), "{lengths:?}");
+}
+
+// spec: 9.3.1
+#[test]
+fn who_has_to_answer_a_challenge_does_so_before_its_acknowledgement() {
+    let (mut pair, handles, served) = two_in_a_hurry();
+    // The second session comes from another address, and is challenged there.
+    pair.ends[CLIENT].session(pair.now, handles[1]).unwrap().write(0, b"2").unwrap();
+    let moved = drained(&mut pair, CLIENT);
+    deliver(&mut pair, SERVER, 7, &moved[0]);
+    let challenges = drained(&mut pair, SERVER);
+    pair.ends[SERVER].session(pair.now, served[0]).unwrap().write(0, b"1").unwrap();
+    let data = drained(&mut pair, SERVER);
+    for sent in data.iter().chain(&challenges) {
+        deliver(&mut pair, CLIENT, 1, sent);
+    }
+    let all = drained(&mut pair, CLIENT);
+    // Its old address and its new one are asked at once, and it answers both.
+    let of_second = all.iter().filter(|sent| sent.id() == moved[0].id());
+    assert_eq!(of_second.count(), 3, "two answers, and an acknowledgement");
 }
