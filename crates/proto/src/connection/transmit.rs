@@ -137,10 +137,12 @@ impl Connection {
         batch: &Transmit,
         buffer: &mut [u8],
     ) -> Option<usize> {
-        let room = JOINED_ACK.checked_sub(self.overhead())?;
-        let fits = self.acks.fits(now, lone_ack_room(room));
         // A datagram of data may be as long, and has a mark.
-        if batch.stride != JOINED_ACK || batch.ecn.is_some() || !fits {
+        if batch.stride != JOINED_ACK || batch.ecn.is_some() {
+            return None;
+        }
+        let room = JOINED_ACK.checked_sub(self.overhead())?;
+        if !self.acks.fits(now, lone_ack_room(room)) {
             return None;
         }
         let slot = buffer.get_mut(..JOINED_ACK)?;
