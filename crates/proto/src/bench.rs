@@ -6,7 +6,7 @@ use rudp_wire::frame::Ack;
 
 use crate::congestion::Controller;
 use crate::ranges::RangeSet;
-use crate::recovery::{Config, Recovery, Sent};
+use crate::recovery::{Config, Feed, Recovery, Sent, Tally};
 use crate::token::Token;
 
 pub use crate::streams::bench::Assembler;
@@ -36,13 +36,15 @@ impl Ranges {
 #[derive(Debug)]
 pub struct Flight {
     recovery: Recovery,
+    tally: Tally,
     tokens: Vec<Token>,
     next: u64,
 }
 
 impl Default for Flight {
     fn default() -> Self {
-        Self { recovery: Recovery::new(Config::default()), tokens: Vec::new(), next: 0 }
+        let recovery = Recovery::new(Config::default());
+        Self { recovery, tally: Tally::default(), tokens: Vec::new(), next: 0 }
     }
 }
 
@@ -53,7 +55,8 @@ impl Flight {
             let (offset, len) = (number * 1_180, 1_180);
             self.tokens.push(Token::Stream { stream: 0, offset, len, end: false });
             let sent = Sent { number, bytes: 1_200, is_ack_eliciting: true, ..Sent::default() };
-            self.recovery.on_sent(now, sent, &mut self.tokens, controller);
+            let feed = Feed { controller: &mut *controller, tally: &mut self.tally };
+            self.recovery.on_sent(now, sent, &mut self.tokens, feed);
         }
         self.next += packets;
     }
@@ -66,7 +69,8 @@ impl Flight {
     /// Takes an ACK, and tells how many pieces of data met their fate.
     pub fn ack(&mut self, now: Instant, ack: &Ack<'_>, controller: &mut dyn Controller) -> u64 {
         let mut fates = 0;
-        let outcome = self.recovery.on_ack(now, ack, controller, &mut |_, _| fates += 1);
+        let feed = Feed { controller, tally: &mut self.tally };
+        let outcome = self.recovery.on_ack(now, ack, feed, &mut |_, _| fates += 1);
         debug_assert!(outcome.is_ok(), "all of them were sent");
         fates
     }

@@ -12,6 +12,7 @@ mod connection;
 pub mod crypto;
 mod endpoint;
 mod event;
+mod flow;
 mod handshake;
 mod idle;
 mod keys;

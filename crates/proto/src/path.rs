@@ -20,7 +20,7 @@ const MOST_PROVEN: usize = 4;
 const MOST_RESPONSES: usize = 8;
 
 /// Where packets go, and from which of the own addresses if that is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Address {
     pub(crate) remote: SocketAddr,
     pub(crate) local: Option<IpAddr>,
@@ -78,6 +78,8 @@ pub(crate) struct Path {
     current: Address,
     /// The last proven one: what congestion state and so on were learnt on.
     learnt_on: SocketAddr,
+    /// The way that packets were last proven to take, both ends of it.
+    home: Option<Address>,
     /// This side has another socket, to which nothing has come yet: `current` has the old one's
     /// address.
     is_rebound: bool,
@@ -98,6 +100,7 @@ impl Path {
         Self {
             current: peer,
             learnt_on: peer.remote,
+            home: Some(peer),
             is_rebound: false,
             may_roam: false,
             trial: None,
@@ -121,13 +124,18 @@ impl Path {
         bytes: u64,
     ) -> Self {
         let trial = Trial::new(None, now + probe_timeout, bytes);
-        Self { trial: Some(Box::new(trial)), ..Self::roaming(peer) }
+        Self { home: None, trial: Some(Box::new(trial)), ..Self::roaming(peer) }
     }
 
     /// Where packets go.
     pub(crate) fn address(&self) -> Address {
         let local = self.current.local.filter(|_| !self.is_rebound);
         Address { local, ..self.current }
+    }
+
+    /// The way that packets were last proven to take; none if they never were.
+    pub(crate) fn home(&self) -> Option<Address> {
+        self.home
     }
 
     /// Whether it is known that packets get there. Where it is not, they have 1,200 bytes at most.
@@ -185,7 +193,10 @@ impl Path {
             }
             let is_found = arrival.is_highest && core::mem::take(&mut self.is_rebound);
             let fresh = left.is_some() && from.local.is_some() && left != from.local;
-            return is_found.then_some(Moved { fresh });
+            return is_found.then(|| {
+                self.home = Some(self.current);
+                Moved { fresh }
+            });
         }
         if arrival.is_highest && self.may_roam {
             return self.go_to(now, probe_timeout(), arrival);
@@ -222,6 +233,7 @@ impl Path {
     /// The current address is proven.
     fn learn(&mut self, remote: SocketAddr) -> Option<Moved> {
         self.proven.retain(|(proven, _)| *proven != remote);
+        self.home = Some(self.current);
         let before = core::mem::replace(&mut self.learnt_on, remote);
         (before != remote).then_some(Moved { fresh: before.ip() != remote.ip() })
     }

@@ -129,9 +129,10 @@ impl Cubic {
     }
 
     fn slow_start(&mut self, sample: &AckSample) {
-        let growth = self.state.hystart.as_mut().map_or(Growth::Fast, |hystart| {
-            hystart.on_ack(sample.highest, sample.next_number, sample.latest_rtt)
-        });
+        let growth =
+            self.state.hystart.as_mut().map_or(Growth::Fast, |hystart| {
+                hystart.on_ack(&sample.delivery, sample.latest_rtt)
+            });
         let bytes = match growth {
             Growth::Over => {
                 // RFC 9406, 4.2; RFC 9438, 4.10: the epoch begins at its plateau.

@@ -3,6 +3,8 @@
 
 use core::time::Duration;
 
+use super::Delivery;
+
 /// A rise of the round-trip time below this is noise (RFC 9406, 4.3, `MIN_RTT_THRESH`).
 const LEAST_RISE: Duration = Duration::from_millis(4);
 /// A rise of this much always counts (RFC 9406, 4.3, `MAX_RTT_THRESH`).
@@ -37,7 +39,7 @@ struct Css {
 /// The rounds of one slow start.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HyStart {
-    /// The round ends when this number, or a higher one, is acknowledged.
+    /// The round ends when a packet is acknowledged that was sent when so much had been delivered.
     round_end: Option<u64>,
     last_round: Option<Duration>,
     this_round: Option<Duration>,
@@ -46,22 +48,18 @@ pub(super) struct HyStart {
 }
 
 impl HyStart {
-    /// An acknowledgement in slow start, up to packet `highest`; the next packet to be sent will be
-    /// `next_number`.
-    pub(super) fn on_ack(
-        &mut self,
-        highest: u64,
-        next_number: u64,
-        rtt: Option<Duration>,
-    ) -> Growth {
+    /// An acknowledgement in slow start.
+    pub(super) fn on_ack(&mut self, delivery: &Delivery, rtt: Option<Duration>) -> Growth {
         if let Some(rtt) = rtt {
             self.samples = self.samples.saturating_add(1);
             self.this_round = Some(self.this_round.map_or(rtt, |least| least.min(rtt)));
         }
         self.judge();
         match self.round_end {
-            None => self.round_end = Some(next_number),
-            Some(end) if highest >= end => return self.next_round(next_number),
+            None => self.round_end = Some(delivery.delivered),
+            Some(end) if delivery.prior_delivered >= end => {
+                return self.next_round(delivery.delivered);
+            }
             Some(_) => {}
         }
         self.growth()
@@ -87,8 +85,8 @@ impl HyStart {
         }
     }
 
-    fn next_round(&mut self, next_number: u64) -> Growth {
-        self.round_end = Some(next_number);
+    fn next_round(&mut self, delivered: u64) -> Growth {
+        self.round_end = Some(delivered);
         self.last_round = self.this_round.take().or(self.last_round);
         self.samples = 0;
         match &mut self.css {
@@ -106,6 +104,11 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    /// Of the packet with that number, with ten in flight, each of one byte.
+    fn delivery(number: u64) -> Delivery {
+        Delivery { prior_delivered: number, delivered: number + 10, ..Delivery::default() }
+    }
+
     /// Plays rounds with ten packets in flight and the given round-trip times in ms, and says what
     /// each round ended with.
     fn rounds(hystart: &mut HyStart, rtts: &[u32]) -> Vec<Growth> {
@@ -113,7 +116,7 @@ mod tests {
         let mut play = |rtt: &u32| loop {
             number += 1;
             let is_last = hystart.round_end.is_some_and(|end| number >= end);
-            let growth = hystart.on_ack(number, number + 10, Some(*rtt * MS));
+            let growth = hystart.on_ack(&delivery(number), Some(*rtt * MS));
             if is_last {
                 return growth;
             }
@@ -161,9 +164,9 @@ mod tests {
         rounds(&mut hystart, &[40, 40]);
         let begin = hystart.round_end.unwrap() - 10;
         for number in begin + 1..=begin + 7 {
-            assert_eq!(hystart.on_ack(number, number + 10, Some(90 * MS)), Fast);
+            assert_eq!(hystart.on_ack(&delivery(number), Some(90 * MS)), Fast);
         }
-        assert_eq!(hystart.on_ack(begin + 8, begin + 18, None), Fast);
-        assert_eq!(hystart.on_ack(begin + 9, begin + 19, Some(90 * MS)), Slow);
+        assert_eq!(hystart.on_ack(&delivery(begin + 8), None), Fast);
+        assert_eq!(hystart.on_ack(&delivery(begin + 9), Some(90 * MS)), Slow);
     }
 }

@@ -73,9 +73,7 @@ pub struct AckSample {
     pub now: Instant,
     /// Newly acknowledged bytes.
     pub bytes: u64,
-    /// The highest newly acknowledged number.
-    pub highest: u64,
-    /// When that packet was sent.
+    /// When the newest of these packets was sent.
     pub sent_at: Instant,
     /// In flight before and after the acknowledgement (and after what it showed to be lost).
     pub prior_in_flight: u64,
@@ -93,8 +91,6 @@ pub struct AckSample {
     pub delivery: Delivery,
     /// Whether the sender had less to send than it might have while these packets left.
     pub is_app_limited: bool,
-    /// The number that the next packet will have: rounds end when it is acknowledged.
-    pub next_number: u64,
 }
 
 impl AckSample {
@@ -135,8 +131,6 @@ pub struct CongestionSample {
     /// When the newest packet that was lost or marked had been sent: losses of packets sent before
     /// the last reaction are part of the same event.
     pub sent_at: Instant,
-    /// The highest number that was lost or marked.
-    pub highest: u64,
     /// Bytes lost.
     pub lost: u64,
     /// In flight without them.

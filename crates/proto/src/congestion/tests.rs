@@ -17,7 +17,6 @@ pub(super) fn ack(millis: u64, bytes: u64, rtt: u64) -> AckSample {
     AckSample {
         now: at(millis),
         bytes,
-        highest: millis,
         sent_at: at(millis) - rtt,
         prior_in_flight: bytes,
         bytes_in_flight: 0,
@@ -27,7 +26,6 @@ pub(super) fn ack(millis: u64, bytes: u64, rtt: u64) -> AckSample {
         min_rtt: rtt,
         delivery: Delivery::default(),
         is_app_limited: false,
-        next_number: millis + 1,
     }
 }
 
@@ -37,7 +35,6 @@ pub(super) fn congestion(millis: u64, kind: CongestionKind, sent: u64) -> Conges
         now: at(millis),
         kind,
         sent_at: at(sent),
-        highest: sent,
         lost: 1_200,
         bytes_in_flight: 0,
         sent_in_flight: 12_000,

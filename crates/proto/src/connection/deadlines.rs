@@ -89,21 +89,21 @@ impl Connection {
     /// When the pacer lets the next packets leave, if it alone keeps them.
     fn pacing(&mut self, now: Instant) -> Option<Instant> {
         let size = u64::from(self.size());
-        let fits = self.recovery.bytes_in_flight() + size <= self.controller.window();
+        let fits = self.flow.room(self.recovery.bytes_in_flight()) >= size;
         if !fits || self.probes > 0 || !self.wants_data(now) {
             return None;
         }
         let pace = self.pace(now)?;
-        if self.pacer.budget(now, Some(&pace)) >= size {
+        if self.flow.budget(now, Some(&pace)) >= size {
             // They may leave now, and will.
             return None;
         }
-        Some(self.pacer.next(now, &pace, u64::MAX))
+        Some(self.flow.next(now, &pace, u64::MAX))
     }
 
     /// How fast packets may leave, once that is known.
     pub(super) fn pace(&self, now: Instant) -> Option<Pace> {
-        let rate = self.controller.pacing_rate()?;
+        let rate = self.flow.pacing_rate()?;
         // A burst's own queue would make random loss look like congestion.
         let conditions = if !self.recovery.loss_rate().is_rare() {
             Conditions::Lossy
@@ -166,18 +166,18 @@ impl Connection {
     }
 
     fn on_recovery_timeout(&mut self, now: Instant) {
-        let Self { recovery, controller, mtu, .. } = self;
+        let Self { recovery, flow, mtu, .. } = self;
         let Self { streams, messages, acks, frequency, redundancy, .. } = self;
         let mut fates = |fate, token| {
             if redundancy.passes(fate, token) {
                 tell(streams, messages, acks, frequency, fate, token);
             }
         };
-        let mut outcome = recovery.on_timeout(now, &mut **controller, &mut fates);
+        let mut outcome = recovery.on_timeout(now, flow.feed(), &mut fates);
         if let TimeoutOutcome::Lost { sizes } = outcome {
             mtu.on_lost(now, sizes);
             // One thing is done per call, and a probe may be due as well.
-            outcome = recovery.on_timeout(now, &mut **controller, &mut fates);
+            outcome = recovery.on_timeout(now, flow.feed(), &mut fates);
         }
         match outcome {
             TimeoutOutcome::Nothing | TimeoutOutcome::Lost { .. } => {}

@@ -153,7 +153,7 @@ impl Connection {
     ) -> Option<Transmit> {
         let is_own_due = matches!(self.closing.due(), Some((CloseKind::Close, _)));
         let size = self.size();
-        let fits = self.recovery.bytes_in_flight() + u64::from(size) <= self.controller.window();
+        let fits = self.flow.free(self.recovery.bytes_in_flight()) >= u64::from(size);
         let may_leave = (fits || self.probes > 0)
             && self.path.budget() >= u64::from(size)
             && self.keys.allowance() == Allowance::All;
@@ -280,7 +280,7 @@ impl Connection {
         self.closing.on_sent(now, pto, kind);
         let number = self.numbers.last()?;
         let sent = Sent { number, ..Sent::default() };
-        self.recovery.on_sent(now, sent, tokens, &mut *self.controller);
+        self.recovery.on_sent(now, sent, tokens, self.flow.feed());
         self.path.on_sent(len as u64);
         self.on_left(now, 1, len);
         (len > 0).then(|| self.transmit(len, len, false))

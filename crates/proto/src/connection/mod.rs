@@ -12,6 +12,7 @@ mod receive;
 mod rest;
 mod run;
 mod shared;
+mod sharing;
 mod sizes;
 mod transmit;
 
@@ -34,19 +35,20 @@ pub use self::program::{
 };
 use self::rest::Rest;
 pub(crate) use self::shared::Shared;
+pub(crate) use self::sharing::Way;
 pub(crate) use self::transmit::{Joined, MAX_BATCH, MAX_SEGMENTS};
 use crate::acks::Acks;
 use crate::config::{Config, Congestion};
 use crate::congestion::{Bbr, Controller, Cubic, Fixed};
 use crate::crypto::{Crypto, PublicKey};
 use crate::event::{Ended, EventKind, Outcome};
+use crate::flow::Flow;
 use crate::handshake::{self, Arrival, Begun, Opened};
 use crate::idle::{self, Idle};
 use crate::keys::Keys;
 use crate::memory::{Memory, Windows};
 use crate::messages::{self, Mailbox};
 use crate::mtu::Mtu;
-use crate::pacer::Pacer;
 use crate::path::{Address, Path};
 use crate::priority::Turns;
 use crate::read_delay::Inflow;
@@ -124,8 +126,8 @@ pub(crate) struct Connection {
     keys: Keys,
     numbers: Numbers,
     recovery: Recovery,
-    controller: Box<dyn Controller>,
-    pacer: Pacer,
+    /// The flow that its packets are part of, while it is called.
+    flow: Box<Flow>,
     acks: Acks,
     frequency: Frequency,
     redundancy: Redundancy,
@@ -205,7 +207,6 @@ impl Connection {
         };
         let most = u16::try_from(parameters.max_datagram_size).unwrap_or(u16::MAX);
         let mtu = Mtu::new(config.packet_size, most, path.address().remote.ip());
-        let packet_size = mtu.size();
         let mut connection = Self {
             is_client,
             profile,
@@ -219,8 +220,7 @@ impl Connection {
             keys,
             numbers: Numbers::new(&mut cx.public),
             recovery,
-            controller: new_controller(&config, packet_size, &mut cx.public),
-            pacer: Pacer::new(u64::from(packet_size)),
+            flow: Box::new(Flow::none()),
             acks: Acks::new(Arc::clone(&config.acks)),
             frequency: new_frequency(&config, &parameters),
             redundancy: Redundancy::default(),
@@ -280,7 +280,7 @@ impl Connection {
     /// Packets have another size from now on, on the same path.
     fn on_packet_size(&mut self) {
         self.update_packet_room();
-        self.controller.on_path(u32::from(self.mtu.size()), false);
+        self.flow.on_packet_size(self.mtu.size());
     }
 
     /// Frames have what is left of a packet.

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::crypto::PublicKey;
 use crate::endpoint::State;
 use crate::event::{Ended, Outcome};
+use crate::flow::Flow;
 use crate::priority::Priority;
 use crate::{messages, streams};
 
@@ -122,9 +123,9 @@ pub struct Stats {
     pub packets_spurious: u64,
     /// Bytes in flight.
     pub bytes_in_flight: u64,
-    /// How many may be.
+    /// How many may be, of all sessions between the same two addresses together.
     pub congestion_window: u64,
-    /// Bytes per second at which packets leave; 0 while that is not known.
+    /// Bytes per second at which packets leave, of these sessions together; 0 while that is not known.
     pub pacing_rate: u64,
     /// The smoothed round-trip time.
     pub smoothed_rtt: Duration,
@@ -177,7 +178,7 @@ impl Connection {
         }
     }
 
-    pub(crate) fn stats(&self) -> Stats {
+    pub(crate) fn stats(&self, flow: &Flow) -> Stats {
         let (own, recovery) = (&self.counters, self.recovery.counters());
         let rtt = self.recovery.rtt();
         Stats {
@@ -189,8 +190,8 @@ impl Connection {
             bytes_lost: recovery.lost_bytes,
             packets_spurious: recovery.spurious_losses,
             bytes_in_flight: self.recovery.bytes_in_flight(),
-            congestion_window: self.controller.window(),
-            pacing_rate: self.controller.pacing_rate().unwrap_or(0),
+            congestion_window: flow.window(),
+            pacing_rate: flow.pacing_rate().unwrap_or(0),
             smoothed_rtt: rtt.smoothed(),
             min_rtt: rtt.min(),
             latest_rtt: rtt.latest(),

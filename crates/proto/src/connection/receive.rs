@@ -16,7 +16,6 @@ use crate::event::Ended;
 use crate::handshake::{Arrival, is_from_peer};
 use crate::messages::Mailbox;
 use crate::mtu::Acked;
-use crate::pacer::Pacer;
 use crate::path::{self, Address, Moved};
 use crate::streams::{Admission, Landed, Streams};
 use crate::token::{Fate, Token};
@@ -213,10 +212,7 @@ impl Connection {
             self.update_packet_room();
         }
         let size = self.mtu.size();
-        self.controller.on_path(u32::from(size), fresh);
-        if fresh {
-            self.pacer = Pacer::new(u64::from(size));
-        }
+        self.flow.on_path(size, fresh);
     }
 
     /// Gives the frames of a packet to their parts. `None` if there is no memory for them.
@@ -325,14 +321,13 @@ impl Connection {
 
     fn on_ack(&mut self, now: Instant, ack: &Ack<'_>) -> Result<(), Violation> {
         let flight = self.recovery.bytes_in_flight();
-        let Self { recovery, controller, streams, messages, acks, frequency, redundancy, .. } =
-            self;
+        let Self { recovery, flow, streams, messages, acks, frequency, redundancy, .. } = self;
         let mut fates = |fate, token| {
             if redundancy.passes(fate, token) {
                 tell(streams, messages, acks, frequency, fate, token);
             }
         };
-        let outcome = recovery.on_ack(now, ack, &mut **controller, &mut fates).map_err(|_| {
+        let outcome = recovery.on_ack(now, ack, flow.feed(), &mut fates).map_err(|_| {
             let detail = "an acknowledgement for a packet that was never sent";
             Violation { code: Code::PROTOCOL_VIOLATION, detail }
         })?;

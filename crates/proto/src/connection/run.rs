@@ -25,7 +25,7 @@ impl Connection {
             return 0;
         }
         let trailer = self.profile.data_trailer();
-        let Self { streams, keys, numbers, recovery, controller, .. } = self;
+        let Self { streams, keys, numbers, recovery, flow, .. } = self;
         let Some(mut run) = streams.run() else { return 0 };
         let mut count = 0;
         for slot in buffer.chunks_exact_mut(size).take(most) {
@@ -44,7 +44,7 @@ impl Connection {
                 Sent { number, bytes, is_ack_eliciting: true, is_ect0, is_size_probe: false };
             cx.tokens.clear();
             cx.tokens.push(token);
-            recovery.on_sent(now, sent, &mut cx.tokens, &mut **controller);
+            recovery.on_sent(now, sent, &mut cx.tokens, flow.feed());
             count += 1;
         }
         let (stream, end) = run.end();
@@ -77,7 +77,8 @@ impl Connection {
             return 0;
         }
         let pace = self.pace(now);
-        let budget = self.pacer.budget(now, pace.as_ref()).min(room);
+        let most = room.min(self.flow.before_last());
+        let budget = self.flow.budget(now, pace.as_ref()).min(most);
         usize::try_from(budget / size.max(1)).unwrap_or(usize::MAX)
     }
 }

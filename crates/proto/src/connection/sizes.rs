@@ -19,7 +19,7 @@ impl Connection {
     pub(super) fn window_room(&mut self, now: Instant) -> u64 {
         let probe = self.wanted_probe(now).map_or(0, u64::from);
         let taken = self.recovery.bytes_in_flight() + probe;
-        self.controller.window().saturating_sub(taken)
+        self.flow.room(taken)
     }
 
     /// The size of the probe that is to leave as soon as there is room.
@@ -28,7 +28,7 @@ impl Connection {
         // The setting, and not what is asked for now: that is a part of what is in flight, and less of
         // larger packets (see `frequency`).
         let flight = LEAST_FLIGHT.max(u64::from(self.config.ack_tolerance));
-        let is_free = self.controller.window() / flight >= u64::from(size)
+        let is_free = self.flow.window() / flight >= u64::from(size)
             && self.probes == 0
             && self.path.is_proven()
             && self.confirmation.is_none()
@@ -44,11 +44,10 @@ impl Connection {
         buffer: &mut [u8],
     ) -> Option<Transmit> {
         let size = self.wanted_probe(now)?;
-        let in_flight = self.recovery.bytes_in_flight() + u64::from(size);
         let (pace, packet) = (self.pace(now), u64::from(self.size()));
         // The pacer takes back afterwards what is more than a packet of data.
-        let may_leave = in_flight <= self.controller.window()
-            && self.pacer.budget(now, pace.as_ref()) >= packet;
+        let room = self.flow.room(self.recovery.bytes_in_flight());
+        let may_leave = room >= u64::from(size) && self.flow.budget(now, pace.as_ref()) >= packet;
         if !may_leave {
             return None;
         }
@@ -62,7 +61,7 @@ impl Connection {
         // Unmarked: if it is lost, its size is to blame, and not its mark.
         let (is_ack_eliciting, is_ect0) = (true, false);
         let sent = Sent { number, bytes: size, is_ack_eliciting, is_ect0, is_size_probe: true };
-        self.recovery.on_sent(now, sent, tokens, &mut *self.controller);
+        self.recovery.on_sent(now, sent, tokens, self.flow.feed());
         self.mtu.on_probe(size);
         self.rest.on_packet(now, true);
         self.on_eliciting_sent(now, len);

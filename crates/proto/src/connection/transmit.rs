@@ -217,7 +217,7 @@ impl Connection {
             return false;
         }
         if u64::from(self.size()) <= self.window_room(now) {
-            self.recovery.on_app_limited();
+            self.flow.on_app_limited(self.recovery.bytes_in_flight());
         }
         true
     }
@@ -247,7 +247,7 @@ impl Connection {
         let fits = size <= self.window_room(now);
         if !self.wants_data(now) {
             if fits {
-                self.recovery.on_app_limited();
+                self.flow.on_app_limited(self.recovery.bytes_in_flight());
             }
             return alone;
         }
@@ -255,7 +255,7 @@ impl Connection {
             return alone;
         }
         let pace = self.pace(now);
-        if self.pacer.budget(now, pace.as_ref()) >= size { Some(Permit::All) } else { alone }
+        if self.flow.budget(now, pace.as_ref()) >= size { Some(Permit::All) } else { alone }
     }
 
     /// Whether anything but acknowledgements is to be sent.
@@ -289,7 +289,7 @@ impl Connection {
         }
         if permit == Permit::AckOnly {
             // 7.3.1: a PING is in flight, and has to fit there.
-            let fits = self.recovery.bytes_in_flight() < self.controller.window();
+            let fits = self.flow.free(self.recovery.bytes_in_flight()) > 0;
             if fits && self.acks.wants_ping() {
                 draft.push(&Frame::Ping);
             }
@@ -297,20 +297,13 @@ impl Connection {
                 draft.pad_to(JOINED_ACK.saturating_sub(overhead));
             }
         } else {
-            if permit == Permit::Probe {
-                // The answer is what is waited for, and each packet's may be lost. A DATAGRAM as large as a packet
-                // waits for it too.
-                draft.push(&Frame::ImmediateAck);
-            }
             let mut free = memory.free();
             let before = free;
-            self.write_frames(now, &mut free, &mut draft);
+            let is_worth_it = self.write_content(now, permit, &mut free, &mut draft);
             self.promised += before - free;
             memory.promise(before - free);
-            if self.wants_ping && !draft.is_ack_eliciting() {
-                draft.push(&Frame::Ping);
-                // The peer has nothing else to wait for, and need not wake up again for the answer.
-                draft.push(&Frame::ImmediateAck);
+            if !is_worth_it {
+                return 0;
             }
         }
         if draft.is_empty() {
@@ -330,6 +323,35 @@ impl Connection {
         }
         self.on_sent(now, (is_ack_eliciting, *is_ect0), len, tokens);
         len
+    }
+
+    /// Puts what there is into the draft, behind the ACK, and what has to go along. Says whether it is worth
+    /// a packet.
+    fn write_content(
+        &mut self,
+        now: Instant,
+        permit: Permit,
+        grant: &mut u64,
+        draft: &mut Draft<'_>,
+    ) -> bool {
+        let (before, size) = (draft.len(), u64::from(self.size()));
+        // A DATAGRAM may need the whole packet.
+        let ends_turn =
+            permit == Permit::All && !self.messages.wants() && self.flow.ends_turn(size);
+        if permit == Permit::Probe || ends_turn {
+            // The answer is what is waited for, and each probe's may be lost. A DATAGRAM as large as a
+            // packet waits for it too.
+            draft.push(&Frame::ImmediateAck);
+        }
+        let asked = draft.len();
+        self.write_frames(now, grant, draft);
+        if self.wants_ping && !draft.is_ack_eliciting() {
+            draft.push(&Frame::Ping);
+            // The peer has nothing else to wait for, and need not wake up again for the answer.
+            draft.push(&Frame::ImmediateAck);
+        }
+        let is_nothing_but_asked = ends_turn && before == 0 && draft.len() == asked;
+        !is_nothing_but_asked || self.wants_ping
     }
 
     /// Bytes of a datagram that are not frames.
@@ -428,7 +450,7 @@ impl Connection {
         let sent = Sent { number, bytes, is_ack_eliciting, is_ect0, is_size_probe: false };
         let is_news = tokens.iter().any(|token| !matches!(token, Token::Ack { .. }));
         self.rest.on_packet(now, is_news);
-        self.recovery.on_sent(now, sent, tokens, &mut *self.controller);
+        self.recovery.on_sent(now, sent, tokens, self.flow.feed());
         if is_ack_eliciting {
             self.on_eliciting_sent(now, len);
             if bytes == self.mtu.size() {
@@ -444,7 +466,7 @@ impl Connection {
     /// Ack-eliciting packets with so many bytes leave.
     pub(super) fn on_eliciting_sent(&mut self, now: Instant, len: usize) {
         self.idle.on_sent(now);
-        self.pacer.on_sent(len as u64);
+        self.flow.on_sent(len as u64);
         self.wants_ping = false;
     }
 
@@ -485,7 +507,7 @@ impl Connection {
         let number = self.numbers.last()?;
         let bytes = u16::try_from(len).unwrap_or(u16::MAX);
         let sent = Sent { number, bytes, is_size_probe: true, ..Sent::default() };
-        self.recovery.on_sent(now, sent, tokens, &mut *self.controller);
+        self.recovery.on_sent(now, sent, tokens, self.flow.feed());
         self.on_left(now, 1, len);
         Some(Transmit { local: to.local, ..Transmit::single(to.remote, len) })
     }

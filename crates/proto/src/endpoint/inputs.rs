@@ -13,35 +13,42 @@ use rudp_wire::packet::{AckPacket, ConnectionId, DataPacket, Packet, Reset, Syn,
 use super::slot::{Slot, Stage};
 use super::{Answer, Endpoint, EventKind, StrayReset};
 use crate::config::ClientKeys;
-use crate::connection::{Connection, Origin};
+use crate::connection::{Connection, Origin, Resources};
 use crate::handshake::{self, Arrival, Begun, Opened};
 
 impl Endpoint {
-    pub(super) fn on_datagram(
+    /// Takes a datagram, and those of `rest` that are packets of the same session, and gives the next one.
+    pub(super) fn on_datagram<'a>(
         &mut self,
         now: Instant,
-        remote: SocketAddr,
-        local: Option<IpAddr>,
-        ecn: Option<Ecn>,
-        datagram: &[u8],
-    ) {
+        (remote, local, ecn): (SocketAddr, Option<IpAddr>, Option<Ecn>),
+        datagram: &'a [u8],
+        rest: &mut impl Iterator<Item = &'a [u8]>,
+    ) -> Option<&'a [u8]> {
         let arrival = Arrival { remote, local, len: datagram.len() };
-        let Ok(packet) = Packet::parse(datagram, self.cx.crypto.profile()) else { return };
-        if !matches!(packet, Packet::Data(_)) {
-            // Who sets up a session waits for it.
-            self.patience.note(now, Duration::ZERO);
+        match Packet::parse(datagram, self.cx.crypto.profile()) {
+            Ok(Packet::Data(packet)) => return self.on_data(now, &arrival, ecn, &packet, rest),
+            Ok(packet) => self.on_long(now, &arrival, ecn, &packet),
+            Err(_) => {}
         }
+        rest.next()
+    }
+
+    /// A packet with which sessions are set up or forgotten.
+    fn on_long(&mut self, now: Instant, arrival: &Arrival, ecn: Option<Ecn>, packet: &Packet<'_>) {
+        // Who sets up a session waits for it.
+        self.patience.note(now, Duration::ZERO);
         match packet {
-            Packet::Data(packet) => self.on_data(now, &arrival, ecn, &packet),
-            Packet::Ack(ack) => self.on_ack(now, &arrival, ecn, &ack),
-            Packet::Syn(syn) => self.on_syn(now, &arrival, &syn),
-            Packet::ForeignSyn(syn) => self.on_foreign_syn(now, &arrival, &syn),
-            Packet::Reset(reset) => self.on_reset(now, &reset),
+            Packet::Data(_) => {}
+            Packet::Ack(ack) => self.on_ack(now, arrival, ecn, ack),
+            Packet::Syn(syn) => self.on_syn(now, arrival, syn),
+            Packet::ForeignSyn(syn) => self.on_foreign_syn(now, arrival, syn),
+            Packet::Reset(reset) => self.on_reset(now, reset),
             Packet::SynAck(packet) => {
                 let Some(index) = self.ids.session_of(packet.destination) else { return };
                 let Some(slot) = self.slots.get_mut(index as usize) else { return };
                 if let Stage::Asking(attempt, _) = &mut slot.stage {
-                    let step = attempt.on_syn_ack(now, &arrival, &packet, &*self.cx.crypto);
+                    let step = attempt.on_syn_ack(now, arrival, packet, &*self.cx.crypto);
                     self.on_step(now, index, step);
                 }
             }
@@ -49,7 +56,7 @@ impl Endpoint {
                 let Some(index) = self.ids.session_of(retry.destination) else { return };
                 let Some(slot) = self.slots.get_mut(index as usize) else { return };
                 if let Stage::Asking(attempt, _) = &mut slot.stage {
-                    attempt.on_retry(&arrival, &retry);
+                    attempt.on_retry(arrival, retry);
                     self.touch(index);
                 }
             }
@@ -57,26 +64,54 @@ impl Endpoint {
                 let Some(index) = self.ids.session_of(packet.destination) else { return };
                 let Some(slot) = self.slots.get_mut(index as usize) else { return };
                 if let Stage::Asking(attempt, _) = &mut slot.stage {
-                    attempt.on_version(&arrival, &packet);
+                    attempt.on_version(arrival, packet);
                     self.touch(index);
                 }
             }
         }
     }
 
-    fn on_data(
+    /// Takes a data packet, and those of `rest` that follow it in the same session, and gives the datagram
+    /// behind them: what comes in a batch is most often one session's.
+    fn on_data<'a>(
         &mut self,
         now: Instant,
         arrival: &Arrival,
         ecn: Option<Ecn>,
         packet: &DataPacket<'_>,
-    ) {
+        rest: &mut impl Iterator<Item = &'a [u8]>,
+    ) -> Option<&'a [u8]> {
         let id = packet.header.destination;
-        let Some(index) = self.ids.session_of(id) else { return self.on_unknown(now, arrival, id) };
+        let Some(index) = self.ids.session_of(id) else {
+            self.on_unknown(now, arrival, id);
+            return rest.next();
+        };
+        let call = |connection: &mut Connection, cx: &mut Resources| {
+            connection.on_packet(now, cx, arrival, ecn, packet);
+            for datagram in rest.by_ref() {
+                match Packet::parse(datagram, cx.crypto.profile()) {
+                    Ok(Packet::Data(packet)) if packet.header.destination == id => {
+                        let arrival = Arrival { len: datagram.len(), ..*arrival };
+                        connection.on_packet(now, cx, &arrival, ecn, &packet);
+                    }
+                    _ => return Some(datagram),
+                }
+            }
+            None
+        };
+        let Some(next) = self.visit(index, call) else { return rest.next() };
+        self.follow(index);
+        self.touch(index);
+        next
+    }
+
+    /// A session's packets may take another way since it got the last one.
+    fn follow(&mut self, index: u32) {
         let Some(slot) = self.slots.get_mut(index as usize) else { return };
-        if let Stage::Live(connection) = &mut slot.stage {
-            connection.on_packet(now, &mut self.cx, arrival, ecn, packet);
-            self.touch(index);
+        if let (Stage::Live(connection), Some(member)) = (&mut slot.stage, &mut slot.member)
+            && let Some(next) = self.flows.follow(index, member, connection, &mut self.cx.public)
+        {
+            self.ready(next);
         }
     }
 
@@ -134,7 +169,7 @@ impl Endpoint {
         }
         // 5.3.7: who has the session skips the ACK.
         if let Some(data) = &ack.data {
-            self.on_data(now, arrival, ecn, data);
+            self.on_data(now, arrival, ecn, data, &mut core::iter::empty());
         }
     }
 
@@ -170,6 +205,7 @@ impl Endpoint {
         let theirs = opened.server_id;
         let (config, origin) = (Arc::clone(&terms.config), Origin::Opened(opened, terms.windows));
         let connection = Connection::new(now, &mut self.cx, origin, config);
+        slot.member = Some(self.flows.join(&connection, &mut self.cx.public));
         slot.stage = Stage::Live(Box::new(connection));
         self.ids.insert_peer(theirs, index);
         self.event(index, EventKind::Connected);
@@ -193,7 +229,9 @@ impl Endpoint {
         if let Some(code) = objection {
             connection.abort(now, code, "");
         }
+        let member = self.flows.join(&connection, &mut self.cx.public);
         let mut slot = Slot::new(Stage::Live(Box::new(connection)), service);
+        slot.member = Some(member);
         // Whom the server does not want, the program never sees.
         slot.is_released = objection.is_some();
         let handle = self.insert(slot);

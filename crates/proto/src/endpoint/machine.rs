@@ -21,8 +21,10 @@ impl Machine for Endpoint {
 
     fn handle(&mut self, now: Instant, datagrams: Datagrams<'_>) {
         let Datagrams { remote, local, ecn, .. } = datagrams;
-        for datagram in datagrams.iter() {
-            self.on_datagram(now, remote, local, ecn, datagram);
+        let mut rest = datagrams.iter();
+        let mut next = rest.next();
+        while let Some(datagram) = next {
+            next = self.on_datagram(now, (remote, local, ecn), datagram, &mut rest);
         }
         let touched = mem::take(&mut self.touched);
         for &index in &touched {
@@ -45,7 +47,9 @@ impl Machine for Endpoint {
                     let step = attempt.on_timeout(now);
                     self.on_step(now, index, step);
                 }
-                Stage::Live(connection) => connection.on_timeout(now),
+                Stage::Live(_) => {
+                    self.visit(index, |connection, _| connection.on_timeout(now));
+                }
                 Stage::Failed(_) => {}
             }
             self.touch(index);
@@ -61,21 +65,13 @@ impl Machine for Endpoint {
         }
         while let Some(index) = self.ready.pop_front() {
             self.cx.is_accompanied = self.is_accompanied(index);
-            let Some(slot) = self.slots.get_mut(index as usize) else { continue };
             self.cx.is_drained = false;
-            let transmit = match &mut slot.stage {
-                Stage::Asking(attempt, _) => attempt
-                    .poll_transmit(now, buffer)
-                    .map(|len| Transmit::single(attempt.remote(), len)),
-                Stage::Live(connection) => connection.poll_transmit(now, &mut self.cx, buffer),
-                Stage::Failed(_) => None,
-            };
-            let Some(mut transmit) = transmit else {
-                slot.is_ready = false;
-                continue;
-            };
-            slot.is_ready = !self.cx.is_drained;
-            let has_more = slot.is_ready;
+            let (transmit, wants_more) = self.poll_session(now, index, buffer);
+            let waits = self.on_asked(index, wants_more);
+            let Some(slot) = self.slots.get_mut(index as usize) else { continue };
+            let has_more = transmit.is_some() && !self.cx.is_drained && !waits;
+            slot.is_ready = has_more;
+            let Some(mut transmit) = transmit else { continue };
             self.note(now, index);
             self.join(now, &mut transmit, buffer);
             // What was sent may have been the last of its kind: a message, or a packet.
@@ -105,6 +101,42 @@ impl Machine for Endpoint {
 }
 
 impl Endpoint {
+    /// What a session sends next, and whether it has more that waits for nothing but its turn.
+    fn poll_session(
+        &mut self,
+        now: Instant,
+        index: u32,
+        buffer: &mut [u8],
+    ) -> (Option<Transmit>, bool) {
+        match self.slots.get_mut(index as usize).map(|slot| &mut slot.stage) {
+            Some(Stage::Asking(attempt, _)) => {
+                let len = attempt.poll_transmit(now, buffer);
+                (len.map(|len| Transmit::single(attempt.remote(), len)), false)
+            }
+            Some(Stage::Live(_)) => {
+                let polled = self.visit(index, |connection, cx| {
+                    let transmit = connection.poll_transmit(now, cx, buffer);
+                    let wants_more = connection.wants_turn(now, transmit.is_some());
+                    (transmit, wants_more)
+                });
+                polled.unwrap_or_default()
+            }
+            Some(Stage::Failed(_)) | None => (None, false),
+        }
+    }
+
+    /// A session was asked for what it has to send: it may be another one's turn now. Says whether it waits
+    /// for that.
+    fn on_asked(&mut self, index: u32, wants_more: bool) -> bool {
+        let Some(slot) = self.slots.get_mut(index as usize) else { return false };
+        let Some(member) = &mut slot.member else { return false };
+        let turn = self.flows.on_asked(index, member, wants_more);
+        if let Some(next) = turn.next {
+            self.ready(next);
+        }
+        turn.waits
+    }
+
     /// Whether the next session whose turn it is sends to the same address as this one.
     fn is_accompanied(&self, index: u32) -> bool {
         let live = |index: u32| match self.slots.get(index as usize).map(|slot| &slot.stage) {
@@ -126,31 +158,49 @@ impl Endpoint {
             && batch.len + batch.stride <= limit
         {
             let Some(&index) = self.ready.get(misses) else { return };
-            let Some(slot) = self.slots.get_mut(index as usize) else {
+            if !self.slots.contains(index as usize) {
                 self.ready.remove(misses);
                 continue;
-            };
+            }
             self.cx.is_drained = false;
-            let joined = match (&mut slot.stage, buffer.get_mut(batch.len..limit)) {
-                (Stage::Live(connection), Some(room)) => {
-                    connection.join(now, &mut self.cx, batch, room)
-                }
-                _ => Joined::Alone,
-            };
+            let Some(room) = buffer.get_mut(batch.len..limit) else { return };
+            let (joined, wants_more) = self.join_session(now, index, batch, room);
             if joined == Joined::Alone {
                 misses += 1;
                 continue;
             }
             self.ready.remove(misses);
-            let has_more = joined != Joined::Nothing && !self.cx.is_drained;
-            slot.is_ready = has_more;
-            let Joined::Bytes(len) = joined else { continue };
+            let len = if let Joined::Bytes(len) = joined { len } else { 0 };
+            let waits = self.on_asked(index, wants_more);
+            let has_more = len > 0 && !self.cx.is_drained && !waits;
+            if let Some(slot) = self.slots.get_mut(index as usize) {
+                slot.is_ready = has_more;
+            }
+            if len == 0 {
+                continue;
+            }
             batch.len += len;
             self.note(now, index);
             if self.report(now, index) && has_more {
                 self.ready.push_back(index);
             }
         }
+    }
+
+    /// What a session puts into another's batch, and whether it has more that waits for its turn.
+    fn join_session(
+        &mut self,
+        now: Instant,
+        index: u32,
+        batch: &Transmit,
+        room: &mut [u8],
+    ) -> (Joined, bool) {
+        let joined = self.visit(index, |connection, cx| {
+            let joined = connection.join(now, cx, batch, room);
+            let wants_more = connection.wants_turn(now, matches!(joined, Joined::Bytes(_)));
+            (joined, wants_more)
+        });
+        joined.unwrap_or((Joined::Alone, false))
     }
 
     /// Packets of a session came or left: how long the next ones may lie unread depends on it.
@@ -216,9 +266,16 @@ impl Endpoint {
     /// Asks the sessions that something happened to when they want to be called.
     fn arm(&mut self) {
         while let Some(index) = self.unarmed.pop() {
+            let at = self.reported_at;
+            let due = match self.slots.get_mut(index as usize).map(|slot| &mut slot.stage) {
+                Some(Stage::Asking(attempt, _)) => attempt.timeout(),
+                Some(Stage::Live(_)) => {
+                    self.visit(index, |connection, _| connection.timeout(at)).flatten()
+                }
+                Some(Stage::Failed(_)) | None => None,
+            };
             if let Some(slot) = self.slots.get_mut(index as usize) {
                 slot.is_unarmed = false;
-                let due = slot.timeout(self.reported_at);
                 self.timers.arm(index, &mut slot.scheduled, due);
             }
         }
@@ -228,6 +285,9 @@ impl Endpoint {
     fn remove(&mut self, index: u32) {
         let Some(mut slot) = self.slots.try_remove(index as usize) else { return };
         self.timers.disarm(index, &mut slot.scheduled);
+        if let Some(next) = slot.member.and_then(|member| self.flows.leave(index, &member)) {
+            self.ready(next);
+        }
         match &slot.stage {
             Stage::Live(connection) => {
                 self.ids.remove(connection.local_id(), Some(connection.remote_id()), index);

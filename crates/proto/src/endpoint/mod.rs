@@ -1,6 +1,7 @@
 //! [`Endpoint`]: all sessions behind one socket, as one machine. Which session a datagram belongs
 //! to, and whose turn it is, is decided here; what happens in a session is the connection's.
 
+mod flows;
 mod ids;
 mod inputs;
 mod machine;
@@ -20,11 +21,12 @@ use rudp_wire::code::Code;
 use rudp_wire::packet::{ConnectionId, Profile, Reset};
 use slab::Slab;
 
+use self::flows::Flows;
 use self::ids::Ids;
 use self::slot::{Slot, Stage, Terms};
 use self::timers::Timers;
 use crate::config::{ClientKeys, Config, ConfigError, EndpointConfig, RetryMode, Services};
-use crate::connection::{Resources, Shared};
+use crate::connection::{Connection, Resources, Shared};
 use crate::crypto::{Crypto, PublicKey};
 use crate::event::{Event, EventKind, Handle};
 use crate::handshake::{
@@ -89,6 +91,7 @@ pub struct Endpoint {
     plan: IdPlan,
     ids: Ids,
     slots: Slab<Slot>,
+    flows: Flows,
     generation: u32,
     timers: Timers,
     /// Sessions that may have something to send, each once.
@@ -154,6 +157,7 @@ impl Endpoint {
             plan,
             ids: Ids::default(),
             slots: Slab::new(),
+            flows: Flows::default(),
             generation: 0,
             timers: Timers::default(),
             ready: VecDeque::new(),
@@ -336,13 +340,12 @@ impl Endpoint {
         if error != SendError::TooBig {
             return;
         }
-        for (index, slot) in &mut self.slots {
-            if let Stage::Live(connection) = &mut slot.stage
-                && connection.on_too_big(now, transmit)
-                && let Ok(index) = u32::try_from(index)
-                && !core::mem::replace(&mut slot.is_touched, true)
+        let indices: Vec<u32> =
+            self.slots.iter().filter_map(|(index, _)| u32::try_from(index).ok()).collect();
+        for index in indices {
+            if self.visit(index, |connection, _| connection.on_too_big(now, transmit)) == Some(true)
             {
-                self.touched.push(index);
+                self.touch(index);
             }
         }
         self.settle(now);
@@ -372,6 +375,33 @@ impl Endpoint {
             }
         }
         self.settle(now);
+    }
+
+    /// Calls the connection of a session that has begun, which has its flow for as long.
+    fn visit<T>(
+        &mut self,
+        index: u32,
+        call: impl FnOnce(&mut Connection, &mut Resources) -> T,
+    ) -> Option<T> {
+        let slot = self.slots.get_mut(index as usize)?;
+        let (Stage::Live(connection), Some(member)) = (&mut slot.stage, &mut slot.member) else {
+            return None;
+        };
+        self.flows.lend(index, member, connection);
+        let result = call(connection, &mut self.cx);
+        if let Some(next) = self.flows.take_back(index, member, connection) {
+            self.ready(next);
+        }
+        Some(result)
+    }
+
+    /// A session may have something to send.
+    fn ready(&mut self, index: u32) {
+        if let Some(slot) = self.slots.get_mut(index as usize)
+            && !core::mem::replace(&mut slot.is_ready, true)
+        {
+            self.ready.push_back(index);
+        }
     }
 
     /// Why no client with these windows is taken, if none is.

@@ -116,7 +116,10 @@ impl<'a> Session<'a> {
 
     /// What was counted and measured; zeros before the session has begun.
     pub fn stats(&self) -> Stats {
-        self.connection().map(Connection::stats).unwrap_or_default()
+        let slot = self.endpoint.slots.get(self.handle.index as usize);
+        let flow = slot.and_then(|slot| self.endpoint.flows.get(slot.member.as_ref()?));
+        let stats = self.connection().zip(flow).map(|(connection, flow)| connection.stats(flow));
+        stats.unwrap_or_default()
     }
 
     /// Why it is over, if it is.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rudp_base::Instant;
 
+use super::flows::Member;
 use crate::connection::{Connection, Shared};
 use crate::event::{Ended, Outcome};
 use crate::handshake::Attempt;
@@ -49,6 +50,8 @@ impl Stage {
 pub(super) struct Slot {
     pub(super) generation: u32,
     pub(super) stage: Stage,
+    /// Its place among those that send to the same address, as soon as it has begun.
+    pub(super) member: Option<Member>,
     /// The service it is for.
     pub(super) service: Arc<str>,
     /// The program does not use it any more.
@@ -68,21 +71,13 @@ impl Slot {
         Self {
             generation: 0,
             stage,
+            member: None,
             service,
             is_released: false,
             is_ready: false,
             is_touched: false,
             is_unarmed: false,
             scheduled: None,
-        }
-    }
-
-    /// When it wants to be called.
-    pub(super) fn timeout(&mut self, now: Instant) -> Option<Instant> {
-        match &mut self.stage {
-            Stage::Asking(attempt, _) => attempt.timeout(),
-            Stage::Live(connection) => connection.timeout(now),
-            Stage::Failed(_) => None,
         }
     }
 

@@ -8,9 +8,9 @@ use rudp_wire::frame::Ack;
 
 use super::loss::{LossRun, persistent_duration};
 use super::sent::{Packet, State, is_free};
-use super::{Fates, Recovery};
+use super::{Fates, Feed, Recovery, Tally};
 use crate::config::MIN_PACKET_SIZE;
-use crate::congestion::{AckSample, CongestionKind, CongestionSample, Controller};
+use crate::congestion::{AckSample, CongestionKind, CongestionSample};
 
 /// An ACK for a packet that was never sent (docs/PROTOCOL.md, 7.3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,12 +78,12 @@ impl Recovery {
         &mut self,
         now: Instant,
         ack: &Ack<'_>,
-        controller: &mut dyn Controller,
+        mut feed: Feed<'_>,
         fates: &mut Fates<'_>,
     ) -> Result<AckOutcome, NeverSent> {
         self.check(ack)?;
-        let prior_in_flight = self.bytes_in_flight();
-        let newly = self.acknowledge(now, ack, fates);
+        let prior_in_flight = feed.tally.in_flight(self.bytes_in_flight());
+        let newly = self.acknowledge(now, ack, feed.tally, fates);
         let grew = self.highest_acked.is_none_or(|before| ack.highest > before);
         if !newly.is_any && !grew {
             return Ok(AckOutcome::default());
@@ -93,30 +93,29 @@ impl Recovery {
         }
         let latest_rtt = self.sample_rtt(now, ack, grew, newly.newest.as_ref());
         if grew {
-            self.take_marks(now, ack, &newly, controller);
+            self.take_marks(now, ack, &newly, feed.again());
         }
-        if self.undo.take_proof() {
+        if feed.tally.undo.take_proof() {
             self.counters.undone += 1;
-            controller.on_undo(now);
+            feed.controller.on_undo(now);
         }
-        let lost = self.detect_losses(now, controller, fates);
+        let lost = self.detect_losses(now, feed.again(), fates);
         self.probe.count = 0;
         if let Some(newest) = newly.newest.filter(|newest| newest.number >= self.path_start) {
-            let delivery = self.rate.sample(now, newest.sent_at, &newest.rate, self.rtt.min());
+            let Feed { controller, tally } = feed;
+            let delivery = tally.rate.sample(now, newest.sent_at, &newest.rate, self.rtt.min());
             controller.on_ack(&AckSample {
                 now,
                 bytes: newly.bytes,
-                highest: newest.number,
                 sent_at: newest.sent_at,
                 prior_in_flight,
-                bytes_in_flight: self.bytes_in_flight(),
+                bytes_in_flight: tally.in_flight(self.bytes_in_flight()),
                 latest_rtt,
                 ack_delay: self.ack_delay(ack),
                 smoothed_rtt: self.rtt.smoothed(),
                 min_rtt: self.rtt.min(),
                 delivery,
                 is_app_limited: newest.is_app_limited,
-                next_number: self.next,
             });
         }
         Ok(AckOutcome {
@@ -135,9 +134,16 @@ impl Recovery {
         if was_sent { Ok(()) } else { Err(NeverSent(ack.highest)) }
     }
 
-    fn acknowledge(&mut self, now: Instant, ack: &Ack<'_>, fates: &mut Fates<'_>) -> Newly {
+    fn acknowledge(
+        &mut self,
+        now: Instant,
+        ack: &Ack<'_>,
+        tally: &mut Tally,
+        fates: &mut Fates<'_>,
+    ) -> Newly {
         let mut newly = Newly::default();
-        let Self { sent, rate, thresholds, undo, loss_rate, counters, .. } = self;
+        let Tally { rate, undo, .. } = tally;
+        let Self { sent, thresholds, loss_rate, counters, .. } = self;
         let (path_start, before) = (self.path_start, self.highest_acked.unwrap_or(0));
         let flight = sent.outstanding() as u64;
         thresholds.on_ack(ack.highest, self.next);
@@ -199,26 +205,20 @@ impl Recovery {
 
     /// The counts of an ACK that raised the highest number. One that acknowledges no packet in
     /// flight says nothing, and its marks are seen in the next.
-    fn take_marks(
-        &mut self,
-        now: Instant,
-        ack: &Ack<'_>,
-        newly: &Newly,
-        controller: &mut dyn Controller,
-    ) {
+    fn take_marks(&mut self, now: Instant, ack: &Ack<'_>, newly: &Newly, feed: Feed<'_>) {
         let Some(newest) = &newly.newest else { return };
         let is_marked = self.ecn.on_ack(newly.ect0, ack.ecn);
         if is_marked && newest.number >= self.path_start {
-            self.undo.on_certain(now, newest.sent_at);
+            let Feed { controller, tally } = feed;
+            tally.undo.on_certain(now, newest.sent_at);
             controller.on_congestion(&CongestionSample {
                 now,
                 kind: CongestionKind::Mark,
                 sent_at: newest.sent_at,
-                highest: newest.number,
                 lost: 0,
-                bytes_in_flight: self.bytes_in_flight(),
+                bytes_in_flight: tally.in_flight(self.bytes_in_flight()),
                 sent_in_flight: newest.rate.in_flight,
-                lost_since_sent: self.rate.lost_since(&newest.rate),
+                lost_since_sent: tally.rate.lost_since(&newest.rate),
                 is_app_limited: newest.is_app_limited,
             });
         }
@@ -229,13 +229,13 @@ impl Recovery {
     pub(super) fn detect_losses(
         &mut self,
         now: Instant,
-        controller: &mut dyn Controller,
+        feed: Feed<'_>,
         fates: &mut Fates<'_>,
     ) -> SizeLosses {
         let mut losses = Losses::default();
         let highest_acked = self.highest_acked.unwrap_or(0);
         let loss_delay = self.thresholds.loss_delay(&self.rtt);
-        let Self { sent, rtt, thresholds, rate, counters, ecn, path_start, .. } = self;
+        let Self { sent, rtt, thresholds, counters, ecn, path_start, .. } = self;
         let Self { loss_rate, last_loss_at, .. } = self;
         self.loss_time = sent.declare_lost(
             now,
@@ -255,14 +255,14 @@ impl Recovery {
                 losses.sizes.add(packet);
                 if !packet.is_size_probe && !may_be_mark {
                     packet.is_counted = true;
-                    rate.on_lost(u64::from(packet.bytes));
+                    feed.tally.rate.on_lost(u64::from(packet.bytes));
                     loss_rate.on_lost();
                     *last_loss_at = Some(now);
                     losses.add(packet, is_contiguous, rtt.first_sample_at);
                 }
             },
         );
-        self.react(now, &losses, controller);
+        self.react(now, &losses, feed);
         self.sent.release(now - self.probe_timeout());
         if self.sent.outstanding() == 0 {
             // The timer now waits for the end of what is still kept.
@@ -272,12 +272,13 @@ impl Recovery {
     }
 
     /// Tells the controller of losses.
-    fn react(&mut self, now: Instant, losses: &Losses, controller: &mut dyn Controller) {
+    fn react(&mut self, now: Instant, losses: &Losses, feed: Feed<'_>) {
         let Some(newest) = &losses.newest else { return };
         let is_persistent = losses.run.longest > persistent_duration(&self.rtt, self.max_ack_delay);
-        self.undo.on_loss(now, newest.sent_at, losses.packets);
+        let Feed { controller, tally } = feed;
+        tally.undo.on_loss(now, newest.sent_at, losses.packets);
         if is_persistent {
-            self.undo.on_certain(now, newest.sent_at);
+            tally.undo.on_certain(now, newest.sent_at);
             self.rtt.forget_min();
             self.counters.persistent_congestion += 1;
         }
@@ -285,11 +286,10 @@ impl Recovery {
             now,
             kind: if is_persistent { CongestionKind::Persistent } else { CongestionKind::Loss },
             sent_at: newest.sent_at,
-            highest: newest.number,
             lost: losses.bytes,
-            bytes_in_flight: self.bytes_in_flight(),
+            bytes_in_flight: tally.in_flight(self.bytes_in_flight()),
             sent_in_flight: newest.rate.in_flight,
-            lost_since_sent: self.rate.lost_since(&newest.rate),
+            lost_since_sent: tally.rate.lost_since(&newest.rate),
             is_app_limited: newest.is_app_limited,
         });
     }

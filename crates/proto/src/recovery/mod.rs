@@ -9,6 +9,7 @@ mod loss_rate;
 mod rate;
 mod rtt;
 mod sent;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 
 use rudp_base::Instant;
 
-use crate::congestion::{Controller, SentSample};
+use crate::congestion::SentSample;
 use crate::ranges::RangeSet;
 use crate::token::{Fate, Token};
 
@@ -28,14 +29,13 @@ pub(crate) use ack::SizeLosses;
 use ack::{AckOutcome, NeverSent};
 pub(crate) use loss_rate::LossRate;
 pub(crate) use rtt::Rtt;
+pub(crate) use tally::{Feed, Tally};
 pub(crate) use timer::TimeoutOutcome;
 
 use ecn::EcnValidation;
 use loss::{Thresholds, Verdict};
-use rate::DeliveryRate;
 use sent::{Packet, SentPackets};
 use timer::Probe;
-use undo::Undo;
 
 /// Congestion controllers try for more than the path takes more often than this.
 const CALM: Duration = Duration::from_secs(4);
@@ -48,6 +48,8 @@ const START_ROUND_TRIPS: u32 = 10;
 pub(crate) const GRANULARITY: Duration = Duration::from_millis(1);
 /// Skipped numbers stay known while packets before them are kept, and so many longer.
 const KEPT_SKIPS: usize = 4;
+/// So many probes in a row without answer, and it is not the path's fault alone.
+const UNANSWERED: u32 = 3;
 
 /// Who is told the fate of each token.
 pub(crate) type Fates<'a> = dyn FnMut(Fate, Token) + 'a;
@@ -129,9 +131,7 @@ pub(crate) struct Recovery {
     loss_time: Option<Instant>,
     probe: Probe,
     ecn: EcnValidation,
-    rate: DeliveryRate,
-    undo: Undo,
-    /// The first number sent on this path: what went before says nothing about it.
+    /// The first number sent on this path, and counted in this tally: what went before says nothing about it.
     path_start: u64,
     loss_rate: LossRate,
     /// When a packet was last taken for lost on this path.
@@ -155,8 +155,6 @@ impl Recovery {
             loss_time: None,
             probe: Probe::default(),
             ecn: EcnValidation::new(),
-            rate: DeliveryRate::default(),
-            undo: Undo::default(),
             path_start: 0,
             loss_rate: LossRate::default(),
             last_loss_at: None,
@@ -194,7 +192,7 @@ impl Recovery {
         now: Instant,
         sent: Sent,
         tokens: &mut Vec<Token>,
-        controller: &mut dyn Controller,
+        feed: Feed<'_>,
     ) {
         let Sent { number, bytes, .. } = sent;
         debug_assert!(number >= self.next, "numbers only grow");
@@ -206,15 +204,17 @@ impl Recovery {
             tokens.clear();
             return;
         }
-        let is_app_limited = self.rate.is_app_limited();
-        let rate = self.rate.on_sent(now, self.bytes_in_flight(), u64::from(bytes));
+        let Feed { controller, tally } = feed;
+        let is_app_limited = tally.rate.is_app_limited();
+        let before = tally.in_flight(self.bytes_in_flight());
+        let rate = tally.rate.on_sent(now, before, u64::from(bytes));
         self.sent.push(Packet::new(now, &sent, rate, is_app_limited), tokens);
         self.probe.restart(now);
         controller.on_sent(&SentSample {
             now,
             number,
             bytes: u64::from(bytes),
-            bytes_in_flight: self.bytes_in_flight(),
+            bytes_in_flight: tally.in_flight(self.bytes_in_flight()),
             is_app_limited,
         });
     }
@@ -240,15 +240,24 @@ impl Recovery {
         if !fresh {
             return;
         }
-        self.path_start = self.next;
+        self.on_tally();
         self.rtt = Rtt::new(self.config.initial_rtt);
         self.update_probe_timeout();
         self.thresholds = Thresholds::new();
-        self.undo = Undo::default();
         self.loss_rate = LossRate::default();
         self.last_loss_at = None;
         self.ecn.restart();
         self.on_rebound(now);
+    }
+
+    /// What is sent from now on is counted in another tally, which knows nothing of what is in flight.
+    pub(crate) fn on_tally(&mut self) {
+        self.path_start = self.next;
+    }
+
+    /// Whether the peer has left several probes in a row without answer.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.probe.count >= UNANSWERED
     }
 
     /// Answers went to a socket that was replaced: that they did not come says nothing.
@@ -269,11 +278,6 @@ impl Recovery {
         self.sent.declare_lost(now, last, |_| Verdict::Lost, fates, each);
         // The next acknowledgement tells when others are.
         self.loss_time = None;
-    }
-
-    /// Nothing more was there to send, though more could have been in flight.
-    pub(crate) fn on_app_limited(&mut self) {
-        self.rate.on_app_limited(self.sent.bytes_in_flight());
     }
 
     /// How many of the next packets may have ECT(0) (docs/PROTOCOL.md, 8.5).

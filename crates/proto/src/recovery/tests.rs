@@ -6,7 +6,7 @@ use rudp_wire::cursor::Writer;
 use rudp_wire::frame::{AckDraft, EcnCounts, Frame, Frames};
 
 use super::*;
-use crate::congestion::{AckSample, CongestionKind, CongestionSample};
+use crate::congestion::{AckSample, CongestionKind, CongestionSample, Controller};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -68,6 +68,7 @@ fn with_ack<T>(
 /// A recovery with all that it talks to. Packet `n` has 1000 bytes and carries datagram `n`.
 struct Scene {
     recovery: Recovery,
+    tally: Tally,
     heard: Heard,
     fates: Vec<(Fate, u64)>,
 }
@@ -76,7 +77,7 @@ impl Scene {
     fn new(config: Config) -> Self {
         let mut recovery = Recovery::new(config);
         recovery.set_max_ack_delay(Duration::ZERO);
-        Self { recovery, heard: Heard::default(), fates: Vec::new() }
+        Self { recovery, tally: Tally::default(), heard: Heard::default(), fates: Vec::new() }
     }
 
     /// One whose round-trip time is known to be 100 ms, with a variation of 0.
@@ -90,7 +91,8 @@ impl Scene {
 
     fn send_packet(&mut self, now: Instant, sent: Sent) {
         let mut tokens = vec![Token::Datagram { number: sent.number }];
-        self.recovery.on_sent(now, sent, &mut tokens, &mut self.heard);
+        let feed = Feed { controller: &mut self.heard, tally: &mut self.tally };
+        self.recovery.on_sent(now, sent, &mut tokens, feed);
         assert!(tokens.is_empty());
     }
 
@@ -109,9 +111,10 @@ impl Scene {
         ranges: &[(u64, u64)],
         ecn: Option<EcnCounts>,
     ) -> Result<AckOutcome, NeverSent> {
-        let Self { recovery, heard, fates } = self;
+        let Self { recovery, tally, heard, fates } = self;
+        let feed = Feed { controller: heard, tally };
         with_ack(ranges, ecn, |ack| {
-            recovery.on_ack(now, ack, heard, &mut |fate, token| {
+            recovery.on_ack(now, ack, feed, &mut |fate, token| {
                 fates.push((fate, number_of(token)));
             })
         })
@@ -122,8 +125,9 @@ impl Scene {
     }
 
     fn timeout(&mut self, now: Instant) -> TimeoutOutcome {
-        let Self { recovery, heard, fates } = self;
-        recovery.on_timeout(now, heard, &mut |fate, token| fates.push((fate, number_of(token))))
+        let Self { recovery, tally, heard, fates } = self;
+        let feed = Feed { controller: heard, tally };
+        recovery.on_timeout(now, feed, &mut |fate, token| fates.push((fate, number_of(token))))
     }
 
     fn give_back(&mut self) -> bool {
@@ -161,7 +165,7 @@ fn three_packets_behind_is_lost() {
     assert_eq!(scene.recovery.bytes_in_flight(), 2_000);
     let [sample] = scene.heard.congestion[..] else { panic!() };
     assert_eq!((sample.kind, sample.lost), (CongestionKind::Loss, 1_000));
-    assert_eq!((sample.highest, sample.bytes_in_flight), (0, 2_000));
+    assert_eq!((sample.sent_at, sample.bytes_in_flight), (at(0), 2_000));
 }
 
 // spec: 8.1
@@ -485,10 +489,10 @@ fn silence_returns_the_memory() {
 fn samples_tell_the_rate_and_the_rounds() {
     let mut scene = Scene::measured();
     scene.send_all(at(0), 0..10);
-    scene.recovery.on_app_limited();
+    scene.tally.on_app_limited(scene.recovery.bytes_in_flight());
     scene.ack(at(100), &[(0, 9)]);
     let sample = scene.heard.acks[0];
-    assert_eq!((sample.bytes, sample.highest, sample.next_number), (10_000, 9, 10));
+    assert_eq!((sample.bytes, sample.sent_at), (10_000, at(0)));
     assert_eq!((sample.prior_in_flight, sample.bytes_in_flight), (10_000, 0));
     let delivery = sample.delivery;
     assert_eq!((delivery.rate, delivery.delivered), (Some(100_000), 10_000));

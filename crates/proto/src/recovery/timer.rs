@@ -6,8 +6,7 @@ use core::time::Duration;
 use rudp_base::Instant;
 
 use super::ack::SizeLosses;
-use super::{Fates, GRANULARITY, Recovery};
-use crate::congestion::Controller;
+use super::{Fates, Feed, GRANULARITY, Recovery};
 
 /// What a timeout came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +85,7 @@ impl Recovery {
     pub(crate) fn on_timeout(
         &mut self,
         now: Instant,
-        controller: &mut dyn Controller,
+        feed: Feed<'_>,
         fates: &mut Fates<'_>,
     ) -> TimeoutOutcome {
         if self.timeout().is_none_or(|due| due > now) {
@@ -98,7 +97,7 @@ impl Recovery {
             return TimeoutOutcome::Nothing;
         }
         if self.loss_time.is_some_and(|loss| loss <= now) {
-            let sizes = self.detect_losses(now, controller, fates);
+            let sizes = self.detect_losses(now, feed, fates);
             return TimeoutOutcome::Lost { sizes };
         }
         self.probe.count = self.probe.count.saturating_add(1);

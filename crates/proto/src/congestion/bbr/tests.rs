@@ -55,7 +55,6 @@ impl Feed {
         self.bbr.on_ack(&AckSample {
             now: at(self.millis),
             bytes,
-            highest: self.millis,
             sent_at: at(self.millis - self.rtt),
             prior_in_flight: in_flight,
             bytes_in_flight: in_flight,
@@ -72,7 +71,6 @@ impl Feed {
                 lost_since_sent: 0,
             },
             is_app_limited: self.is_app_limited,
-            next_number: self.millis + 1,
         });
         self.bbr.state
     }

@@ -2,6 +2,7 @@
 
 use super::super::tests::{ack, at, congestion, sent};
 use super::*;
+use crate::congestion::Delivery;
 
 const MSS: u32 = 1_000;
 
@@ -204,7 +205,7 @@ fn persistent_congestion_leaves_two_packets() {
 #[test]
 fn a_queue_ends_slow_start_without_loss() {
     let mut cubic = Cubic::new(MSS);
-    let (mut number, mut time) = (0, 0);
+    let (mut before, mut time) = (0, 0);
     // A path of 100 packets per 50 ms: beyond that each packet waits half a millisecond.
     for _ in 0..30 {
         let flight = cubic.window() / 1_000;
@@ -212,10 +213,13 @@ fn a_queue_ends_slow_start_without_loss() {
         time += rtt;
         for packet in 1..=flight {
             let sample = ack(time, 1_000, rtt);
-            let (highest, next_number) = (number + packet, number + flight + 1);
-            cubic.on_ack(&AckSample { highest, next_number, ..sample });
+            // What is acknowledged was sent a flight ago.
+            let delivered = before + packet;
+            let prior_delivered = delivered.saturating_sub(flight);
+            let delivery = Delivery { prior_delivered, delivered, ..Delivery::default() };
+            cubic.on_ack(&AckSample { delivery, ..sample });
         }
-        number += flight;
+        before += flight;
         if !cubic.state.in_slow_start() {
             break;
         }

@@ -4,6 +4,7 @@
 mod bursts;
 mod crowd;
 mod ending;
+mod flows;
 mod joined;
 mod packets;
 mod patience;
@@ -49,6 +50,10 @@ pub(super) struct Pair {
     pub(super) events: [Vec<EventKind>; 2],
     /// Datagrams to this end are lost.
     pub(super) is_cut: [bool; 2],
+    /// So are those for this id.
+    pub(super) cut_id: Option<Vec<u8>>,
+    /// Where datagrams of each end come from.
+    pub(super) from: [SocketAddr; 2],
     /// The lengths of what each end sent.
     pub(super) sent: [Vec<usize>; 2],
     flying: VecDeque<Flying>,
@@ -89,6 +94,8 @@ impl Pair {
             handles: [None; 2],
             events: [Vec::new(), Vec::new()],
             is_cut: [false; 2],
+            cut_id: None,
+            from: [address(CLIENT), address(SERVER)],
             sent: [Vec::new(), Vec::new()],
             flying: VecDeque::new(),
             buffer: vec![0; TRANSMIT_BUFFER],
@@ -146,10 +153,12 @@ impl Pair {
         };
         self.now = self.now.max(next);
         while let Some(mut flying) = self.flying.pop_front_if(|flying| flying.at <= self.now) {
-            if self.is_cut[flying.to] {
+            let is_cut =
+                self.cut_id.as_deref().is_some_and(|id| flying.bytes.get(1..9) == Some(id));
+            if self.is_cut[flying.to] || is_cut {
                 continue;
             }
-            let mut datagrams = Datagrams::single(address(1 - flying.to), &mut flying.bytes);
+            let mut datagrams = Datagrams::single(self.from[1 - flying.to], &mut flying.bytes);
             datagrams.ecn = flying.ecn;
             self.ends[flying.to].handle(self.now, datagrams);
         }

@@ -127,7 +127,8 @@ impl Run {
                 };
                 let mut named =
                     own.iter().map(|number| Token::Datagram { number: *number }).collect();
-                scene.recovery.on_sent(*now, sent, &mut named, &mut scene.heard);
+                let feed = Feed { controller: &mut scene.heard, tally: &mut scene.tally };
+                scene.recovery.on_sent(*now, sent, &mut named, feed);
                 model.sent.insert(number, (eliciting, u64::from(bytes), own));
             }
             Step::Ack { back, bits } => {

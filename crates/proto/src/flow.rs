@@ -1,0 +1,175 @@
+//! [`Flow`]: congestion control of all that goes from here to one address of a peer, whichever sessions it
+//! belongs to (docs/PROTOCOL.md, 8.4.2). Which sessions those are, and whose turn it is, is the endpoint's.
+
+use rudp_base::Instant;
+
+use crate::congestion::{AckSample, CongestionSample, Controller, SentSample};
+use crate::pacer::{Pace, Pacer};
+use crate::recovery::{Feed, Tally};
+
+/// Turns last for a millisecond, and as long as a batch or two packets take.
+const TURNS_PER_SECOND: u64 = 1_000;
+const LEAST_TURN: u64 = 3_000;
+const MOST_TURN: u64 = 64 << 10;
+
+/// How much may be in flight, how fast it leaves, and what was counted for that.
+///
+/// Packets of several sessions to one address take one way, and one queue: what each of them could find
+/// out alone, at the expense of the others, they know together.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    controller: Box<dyn Controller>,
+    pacer: Pacer,
+    tally: Tally,
+    share: Share,
+}
+
+/// What the session that is called has to know of the others.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Share {
+    /// What they have in flight, in bytes.
+    pub(crate) in_flight: u64,
+    /// There are others.
+    pub(crate) has_others: bool,
+    /// Some of them wait for their turn.
+    pub(crate) others_wait: bool,
+    /// What is left of the turn, if any of them waits for its end, in bytes. It is none if it is another
+    /// one's turn.
+    pub(crate) turn: Option<u64>,
+}
+
+impl Flow {
+    /// A flow of packets of `packet_size` bytes, of which nothing is known yet.
+    pub(crate) fn new(controller: Box<dyn Controller>, packet_size: u16) -> Self {
+        Self {
+            controller,
+            pacer: Pacer::new(packet_size.into()),
+            tally: Tally::default(),
+            share: Share::default(),
+        }
+    }
+
+    /// What a session has while it is not called: nothing may leave.
+    pub(crate) fn none() -> Self {
+        Self::new(Box::new(Nobody), 0)
+    }
+
+    /// A session is called.
+    pub(crate) fn set_share(&mut self, share: Share) {
+        self.share = share;
+        self.tally.set_others(share.in_flight);
+    }
+
+    /// Whether other sessions are part of it.
+    pub(crate) fn has_others(&self) -> bool {
+        self.share.has_others
+    }
+
+    /// Who is told what becomes of packets.
+    pub(crate) fn feed(&mut self) -> Feed<'_> {
+        Feed { controller: &mut *self.controller, tally: &mut self.tally }
+    }
+
+    /// How many bytes may be in flight.
+    pub(crate) fn window(&self) -> u64 {
+        self.controller.window()
+    }
+
+    /// Bytes per second at which they leave, if anything is known of the path.
+    pub(crate) fn pacing_rate(&self) -> Option<u64> {
+        self.controller.pacing_rate()
+    }
+
+    /// How many more bytes may be in flight, if the session has `own` bytes there, and it is its turn.
+    pub(crate) fn room(&self, own: u64) -> u64 {
+        if self.share.turn == Some(0) { 0 } else { self.free(own) }
+    }
+
+    /// How many bytes may leave before the last packet of the turn.
+    pub(crate) fn before_last(&self) -> u64 {
+        self.share.turn.map_or(u64::MAX, |left| left.saturating_sub(1))
+    }
+
+    /// Whether a packet of `size` bytes is the last of the turn. The peer would wait for more of the session's
+    /// before it acknowledges it, and so would the others for the room that it takes.
+    pub(crate) fn ends_turn(&self, size: u64) -> bool {
+        self.share.turn.is_some_and(|left| left <= size)
+    }
+
+    /// The same, whoever's turn it is.
+    pub(crate) fn free(&self, own: u64) -> u64 {
+        self.window().saturating_sub(self.tally.in_flight(own))
+    }
+
+    /// What is left of the turn of the session that is called, in bytes, if others wait for its end.
+    pub(crate) fn turn(&self) -> Option<u64> {
+        self.share.turn
+    }
+
+    /// What a session may send, in bytes, before it is the next one's turn.
+    pub(crate) fn turn_len(&self) -> u64 {
+        let rate = self.pacing_rate().unwrap_or(u64::MAX);
+        (rate / TURNS_PER_SECOND).clamp(LEAST_TURN, MOST_TURN)
+    }
+
+    /// How many bytes may leave at `now` as one batch.
+    pub(crate) fn budget(&mut self, now: Instant, pace: Option<&Pace>) -> u64 {
+        self.pacer.budget(now, pace)
+    }
+
+    /// When `wanted` bytes may leave, or enough to be worth the timer.
+    pub(crate) fn next(&mut self, now: Instant, pace: &Pace, wanted: u64) -> Instant {
+        self.pacer.next(now, pace, wanted)
+    }
+
+    /// So many bytes that are acknowledged leave.
+    pub(crate) fn on_sent(&mut self, bytes: u64) {
+        self.pacer.on_sent(bytes);
+        self.share.turn = self.share.turn.map(|left| left.saturating_sub(bytes));
+    }
+
+    /// The session has no more to send, though more could be in flight than its `own` bytes.
+    pub(crate) fn on_app_limited(&mut self, own: u64) {
+        if !self.share.others_wait {
+            self.tally.on_app_limited(own);
+        }
+    }
+
+    /// The session's packets have another size from now on.
+    pub(crate) fn on_packet_size(&mut self, size: u16) {
+        self.controller.on_path(size.into(), false);
+    }
+
+    /// The session's packets go another way, of which nothing is known if it is `fresh`. If there are
+    /// others it leaves the flow instead.
+    pub(crate) fn on_path(&mut self, size: u16, fresh: bool) {
+        if self.share.has_others {
+            return;
+        }
+        self.controller.on_path(size.into(), fresh);
+        if fresh {
+            self.pacer = Pacer::new(size.into());
+            self.tally.on_path();
+        }
+    }
+}
+
+/// Lets nothing leave. Whoever sends packets has been given a flow before.
+#[derive(Debug)]
+struct Nobody;
+
+impl Controller for Nobody {
+    fn on_sent(&mut self, _: &SentSample) {}
+    fn on_ack(&mut self, _: &AckSample) {}
+    fn on_congestion(&mut self, _: &CongestionSample) {}
+    fn on_undo(&mut self, _: Instant) {}
+    fn on_path(&mut self, _: u32, _: bool) {}
+
+    fn window(&self) -> u64 {
+        0
+    }
+
+    fn pacing_rate(&self) -> Option<u64> {
+        None
+    }
+}
