@@ -16,7 +16,7 @@ pub struct Assembler {
 
 impl Default for Assembler {
     fn default() -> Self {
-        let pool = Pool::new(Sizes { least: 1 << 10, most: 256 << 10 });
+        let pool = Pool::new(Sizes { least: 1 << 10, most: 256 << 10 }, std::sync::Arc::default());
         Self { buffer: ReceiveBuffer::default(), pool }
     }
 }

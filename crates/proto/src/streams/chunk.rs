@@ -1,11 +1,13 @@
 //! [`Chunk`]: a piece of memory for consecutive bytes of a stream, and [`Pool`], where a connection's
-//! chunks come from and are counted. Which bytes are valid is known to the buffers that hold chunks.
+//! chunks are counted. Which bytes are valid is known to the buffers that hold chunks.
 
 use core::fmt;
 use core::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use bytes::Bytes;
+
+use super::shelf::Shelf;
 
 /// Bytes in front of a chunk's first one. There is room for what has to stand before data when a
 /// packet is sealed from the chunk, or opened into it.
@@ -107,16 +109,10 @@ impl Chunk {
     }
 }
 
-/// Where memory that was lent to the program comes back to.
-#[derive(Debug, Default)]
-struct Shelf {
-    returned: Mutex<Vec<Box<[u8]>>>,
-}
-
 /// Memory of a chunk in the program's hands.
 struct Lent {
     bytes: Box<[u8]>,
-    shelf: Weak<Shelf>,
+    shelf: Arc<Shelf>,
 }
 
 impl AsRef<[u8]> for Lent {
@@ -127,11 +123,7 @@ impl AsRef<[u8]> for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        let Some(shelf) = self.shelf.upgrade() else { return };
-        let mut returned = shelf.returned.lock().unwrap_or_else(PoisonError::into_inner);
-        if returned.len() < MAX_RETURNED {
-            returned.push(core::mem::take(&mut self.bytes));
-        }
+        self.shelf.put(core::mem::take(&mut self.bytes));
     }
 }
 
@@ -139,31 +131,15 @@ impl Drop for Lent {
 #[derive(Debug)]
 pub(super) struct Pool {
     sizes: Sizes,
-    /// Allocations that nobody uses, and their bytes with the [`COST`] of each.
-    free: Vec<Box<[u8]>>,
-    kept: usize,
+    shelf: Arc<Shelf>,
     /// Bytes of chunks in use, each with its [`COST`].
     used: usize,
-    /// Made when something is lent for the first time.
-    shelf: Option<Arc<Shelf>>,
 }
 
-/// How much unused memory a pool keeps, in bytes: as much as a fast transfer uses by turns.
-const MAX_KEPT: usize = 2 << 20;
-
-/// How many allocations that come back wait to be taken.
-const MAX_RETURNED: usize = 16;
-
 impl Pool {
-    pub(super) fn new(sizes: Sizes) -> Self {
+    pub(super) fn new(sizes: Sizes, shelf: Arc<Shelf>) -> Self {
         let least = sizes.least.max(1);
-        Self {
-            sizes: Sizes { least, most: sizes.most.max(least) },
-            free: Vec::new(),
-            kept: 0,
-            used: 0,
-            shelf: None,
-        }
+        Self { sizes: Sizes { least, most: sizes.most.max(least) }, shelf, used: 0 }
     }
 
     pub(super) fn sizes(&self) -> Sizes {
@@ -175,18 +151,10 @@ impl Pool {
         self.used
     }
 
-    /// The same with those that are kept for later use.
-    pub(super) fn allocated(&self) -> usize {
-        self.used + self.kept
-    }
-
-    /// A chunk for `room` bytes from `base` on. Unused memory is dropped first if everything
-    /// together were more than `budget` with it; the caller has seen that the rest fits.
-    pub(super) fn take(&mut self, base: u64, room: usize, budget: usize) -> Chunk {
-        self.take_returned();
-        let reused = self.reuse(room);
-        while self.allocated() + room + COST > budget && self.drop_one() {}
-        let bytes = reused.unwrap_or_else(|| vec![0; HEADROOM + room].into_boxed_slice());
+    /// A chunk for `room` bytes from `base` on; the caller has seen that they may be used.
+    pub(super) fn take(&mut self, base: u64, room: usize) -> Chunk {
+        let bytes = self.shelf.take(HEADROOM + room);
+        let bytes = bytes.unwrap_or_else(|| vec![0; HEADROOM + room].into_boxed_slice());
         self.used += room + COST;
         Chunk { base, room, memory: Memory::Own(bytes) }
     }
@@ -204,61 +172,18 @@ impl Pool {
         Some(match chunk.memory {
             Memory::Given(bytes) => bytes.slice(place),
             Memory::Own(bytes) => {
-                let shelf = Arc::downgrade(self.shelf.get_or_insert_default());
-                let lent = Bytes::from_owner(Lent { bytes, shelf });
+                let lent = Bytes::from_owner(Lent { bytes, shelf: Arc::clone(&self.shelf) });
                 lent.slice(HEADROOM + place.start..HEADROOM + place.end)
             }
         })
-    }
-
-    /// An allocation that nobody uses, of exactly this size: the one used last, which is most likely
-    /// in the processor's cache.
-    fn reuse(&mut self, room: usize) -> Option<Box<[u8]>> {
-        let index = self.free.iter().rposition(|bytes| bytes.len() == HEADROOM + room)?;
-        self.kept -= room + COST;
-        Some(self.free.remove(index))
-    }
-
-    /// Drops the allocation that nobody has used for longest.
-    fn drop_one(&mut self) -> bool {
-        if self.free.is_empty() {
-            return false;
-        }
-        self.kept -= self.free.remove(0).len() - HEADROOM + COST;
-        true
     }
 
     /// Takes a chunk back.
     pub(super) fn give(&mut self, chunk: Chunk) {
         self.used = self.used.saturating_sub(chunk.allocated() + COST);
         if let Memory::Own(bytes) = chunk.memory {
-            self.keep(bytes);
+            self.shelf.put(bytes);
         }
-    }
-
-    /// Takes back what the program does not need any more.
-    fn take_returned(&mut self) {
-        let Some(shelf) = &self.shelf else { return };
-        let returned =
-            core::mem::take(&mut *shelf.returned.lock().unwrap_or_else(PoisonError::into_inner));
-        for bytes in returned {
-            self.keep(bytes);
-        }
-    }
-
-    /// Keeps an allocation for later, in the place of older ones if there are many.
-    fn keep(&mut self, bytes: Box<[u8]>) {
-        let size = bytes.len() - HEADROOM + COST;
-        while self.kept + size > MAX_KEPT && self.drop_one() {}
-        self.kept += size;
-        self.free.push(bytes);
-    }
-
-    /// Drops what nobody uses.
-    pub(super) fn release(&mut self) {
-        self.free = Vec::new();
-        self.kept = 0;
-        self.shelf = None;
     }
 }
 
@@ -266,74 +191,41 @@ impl Pool {
 mod tests {
     use super::*;
 
+    fn pool(least: usize, most: usize) -> Pool {
+        Pool::new(Sizes { least, most }, Arc::default())
+    }
+
     #[test]
-    fn a_pool_counts_what_is_used_and_keeps_some_for_later() {
-        let mut pool = Pool::new(Sizes { least: 16, most: 64 });
-        let (small, large) = (pool.take(0, 16, 1_000), pool.take(16, 64, 1_000));
+    fn a_pool_counts_what_is_used() {
+        let mut pool = pool(16, 64);
+        let (small, large) = (pool.take(0, 16), pool.take(16, 64));
         assert_eq!(pool.used(), 16 + 64 + 2 * COST);
         pool.give(small);
         pool.give(large);
-        assert_eq!((pool.used(), pool.allocated()), (0, 16 + 64 + 2 * COST));
-        // Of the same size: what is kept is used.
-        let again = pool.take(7, 64, 1_000);
-        assert_eq!((again.base(), again.end()), (7, 71));
-        assert_eq!(pool.allocated(), 16 + 64 + 2 * COST);
-        pool.give(again);
-        // Another size needs the budget: what is kept goes, the oldest first.
-        let other = pool.take(0, 100, 164 + 2 * COST);
-        assert_eq!(pool.allocated(), 164 + 2 * COST);
-        pool.give(other);
-        let size = MAX_KEPT / 4;
-        let chunks: Vec<_> = (0..6).map(|base| pool.take(base, size, usize::MAX)).collect();
-        for chunk in chunks {
-            pool.give(chunk);
-        }
-        assert_eq!(pool.allocated(), 3 * (size + COST));
-        pool.release();
-        assert_eq!(pool.allocated(), 0);
+        assert_eq!(pool.used(), 0);
+        let again = pool.take(7, 64);
+        assert_eq!((again.base(), again.end(), pool.used()), (7, 71, 64 + COST));
     }
 
     #[test]
     fn what_is_lent_is_the_programs_until_it_is_done() {
-        let mut pool = Pool::new(Sizes { least: 16, most: 64 });
-        let mut chunk = pool.take(100, 16, 1_000);
+        let shelf = Arc::<Shelf>::default();
+        let sizes = Sizes { least: 16, most: 64 };
+        let [mut pool, mut others] = [0; 2].map(|_| Pool::new(sizes, Arc::clone(&shelf)));
+        let mut chunk = pool.take(100, 16);
         chunk.get_mut(100..116).unwrap().copy_from_slice(b"0123456789abcdef");
         let lent = pool.lend(chunk, &(104..110)).unwrap();
-        assert_eq!((&lent[..], pool.allocated()), (&b"456789"[..], 0));
+        assert_eq!((&lent[..], pool.used()), (&b"456789"[..], 0));
         // Another chunk does not get its memory, and it goes by when nobody has a use for it.
         let at = lent.as_ptr() as usize;
-        let other = pool.take(0, 16, 1_000);
+        let other = others.take(0, 16);
         let part = lent.slice(2..4);
         drop(lent);
-        assert_eq!((&part[..], pool.allocated()), (&b"67"[..], 16 + COST));
+        assert_eq!((&part[..], others.used()), (&b"67"[..], 16 + COST));
         drop(part);
-        let mut again = pool.take(0, 16, 1_000);
-        assert_eq!(again.get_mut(4..5).unwrap().as_ptr() as usize, at);
-        let late = pool.lend(again, &(0..16)).unwrap();
-        assert!(pool.lend(other, &(10..17)).is_none());
-        pool.release();
-        drop(late);
-        assert_eq!(pool.take(0, 16, 1_000).get(0..1), Some(&[0][..]));
-    }
-
-    #[test]
-    fn what_comes_back_counts_towards_the_budget() {
-        let mut pool = Pool::new(Sizes { least: 16, most: 64 });
-        let chunks: Vec<_> = (0..4).map(|base| pool.take(base, 64, 1_000)).collect();
-        let lent = chunks.into_iter().map(|chunk| {
-            let range = chunk.base()..chunk.end();
-            pool.lend(chunk, &range)
-        });
-        drop(lent.collect::<Vec<_>>());
-        assert_eq!(pool.allocated(), 0);
-        // Two of them come within it, one of which is used.
-        let chunk = pool.take(0, 64, 400);
-        assert_eq!((pool.used(), pool.allocated()), (64 + COST, 2 * (64 + COST)));
-        pool.give(chunk);
-        // Whatever is of the size: the others are not kept.
-        let chunk = pool.take(0, 64, 0);
-        assert_eq!(pool.allocated(), 64 + COST);
-        pool.give(chunk);
+        let mut again = others.take(0, 16);
+        assert_eq!(again.get_mut(4..5).unwrap().as_ptr() as usize, at, "whosever it was");
+        assert!(others.lend(other, &(10..17)).is_none());
     }
 
     #[test]
@@ -341,16 +233,16 @@ mod tests {
         let mut chunk = Chunk::given(100, Bytes::from_static(b"given"));
         assert_eq!((chunk.get(101..103), chunk.end()), (Some(&b"iv"[..]), 105));
         assert!(chunk.get_mut(100..101).is_none() && !chunk.has_headroom());
-        let mut pool = Pool::new(Sizes { least: 16, most: 64 });
+        let mut pool = pool(16, 64);
         pool.adopt(&chunk);
         assert_eq!(pool.used(), 5 + COST);
         pool.give(chunk);
-        assert_eq!(pool.allocated(), 0);
+        assert_eq!(pool.used(), 0);
     }
 
     #[test]
     fn a_chunk_gives_only_its_own_bytes() {
-        let mut chunk = Pool::new(Sizes { least: 8, most: 8 }).take(100, 8, 1_000);
+        let mut chunk = pool(8, 8).take(100, 8);
         assert!(chunk.get(99..101).is_none() && chunk.get(107..109).is_none());
         assert_eq!(chunk.get(100..108).map(<[u8]>::len), Some(8));
         assert_eq!(chunk.with_headroom(100..108, HEADROOM).map(|b| b.len()), Some(8 + HEADROOM));

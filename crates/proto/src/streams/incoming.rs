@@ -73,7 +73,7 @@ impl Streams {
             if let Half::Open(receiver) = &mut record.receive
                 && !receiver.buffer.is_empty()
             {
-                receiver.buffer.compact(&mut self.receive_pool, budget);
+                receiver.buffer.compact(&mut self.receive_pool);
             }
         }
         fits(self.receive_pool.used())

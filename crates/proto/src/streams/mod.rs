@@ -25,6 +25,7 @@ mod records;
 mod run;
 mod send_buffer;
 mod sender;
+mod shelf;
 #[cfg(test)]
 mod tests;
 
@@ -56,6 +57,7 @@ use queue::Queue;
 use ready::Ready;
 use record::{Half, Record};
 use records::Records;
+use shelf::Shelf;
 
 /// The memory for chunks that hold little is at most so many windows, each of which counts as so
 /// many bytes at least.
@@ -63,7 +65,7 @@ const FLOOR_WINDOWS: usize = 8;
 const LEAST_WINDOW: usize = 4 << 10;
 
 /// What is decided before a connection begins. Limits are in bytes, if not said otherwise.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Config {
     /// The parameters that the peer is sent: its limits at first.
     pub(crate) local: Parameters,
@@ -86,6 +88,8 @@ pub(crate) struct Config {
     /// and at least 32 KiB, if this is less. It pays for chunks that hold little, of many streams or
     /// out of order; the default suits 10,000 streams.
     pub(crate) receive_floor: usize,
+    /// Where chunks come from and go to.
+    pub(crate) shelf: Arc<Shelf>,
 }
 
 impl Config {
@@ -101,6 +105,7 @@ impl Config {
             send_chunks: Sizes { least: 1 << 10, most: 256 << 10 },
             receive_chunks: Sizes { least: 1 << 10, most: 64 << 10 },
             receive_floor: 1 << 20,
+            shelf: Arc::default(),
         }
     }
 }
@@ -205,8 +210,8 @@ impl Streams {
             blocked_at: None,
             window: Window::new(local.initial_max_data),
             received: 0,
-            send_pool: Pool::new(config.send_chunks),
-            receive_pool: Pool::new(config.receive_chunks),
+            send_pool: Pool::new(config.send_chunks, Arc::clone(&config.shelf)),
+            receive_pool: Pool::new(config.receive_chunks, Arc::clone(&config.shelf)),
             buffered: 0,
             due: Due::default(),
             lost: Ready::default(),
@@ -296,18 +301,16 @@ impl Streams {
         window.saturating_mul(2).saturating_add(floor)
     }
 
-    /// Memory of receive chunks, those kept for later among them, as it is counted against the
-    /// budget.
+    /// Memory of receive chunks, as it is counted against the budget.
     #[cfg(test)]
     pub(crate) fn receive_memory(&self) -> usize {
-        self.receive_pool.allocated()
+        self.receive_pool.used()
     }
 
     /// Gives back memory that is kept for speed. The connection calls this when it has been idle
     /// for a while.
     pub(crate) fn release_memory(&mut self) {
         self.prediction = None;
-        self.send_pool.release();
         for record in self.records.iter_mut() {
             if let Half::Open(receiver) = &mut record.receive {
                 receiver.buffer.release_memory(&mut self.receive_pool);
@@ -316,7 +319,6 @@ impl Streams {
                 sender.buffer.release_memory();
             }
         }
-        self.receive_pool.release();
         self.kinds.iter_mut().for_each(Kind::release_memory);
         self.lost.release_memory();
         self.ready.release_memory();

@@ -139,7 +139,7 @@ impl ReceiveBuffer {
         }
         let limit = self.chunks.get(index).map_or(u64::MAX, Chunk::base) - base;
         let room = usize::try_from(limit).map_or(wanted, |limit| limit.min(wanted));
-        self.chunks.insert(index, pool.take(base, room, budget));
+        self.chunks.insert(index, pool.take(base, room));
     }
 
     /// Where `len` bytes can be opened that follow on what is here, with `before` bytes in front of
@@ -250,7 +250,7 @@ impl ReceiveBuffer {
     }
 
     /// Moves what is here to chunks no larger than that.
-    pub(super) fn compact(&mut self, pool: &mut Pool, budget: usize) {
+    pub(super) fn compact(&mut self, pool: &mut Pool) {
         let most = pool.sizes().most as u64;
         let mut tight = VecDeque::new();
         let head = Some(self.read..self.contiguous).filter(|head| !head.is_empty());
@@ -259,7 +259,7 @@ impl ReceiveBuffer {
             while at < range.end {
                 let end = range.end.min(at + most);
                 let len = usize::try_from(end - at).unwrap_or(0);
-                let mut chunk = pool.take(at, len, budget);
+                let mut chunk = pool.take(at, len);
                 if let Some(slot) = chunk.get_mut(at..end) {
                     self.gather(at, slot);
                 }

@@ -67,7 +67,7 @@ impl SendBuffer {
                 // Powers of two, so that they can be used again.
                 let wanted = data.len().max(doubled).min(sizes.most);
                 let size = wanted.next_power_of_two().clamp(sizes.least, sizes.most);
-                self.chunks.push_back(pool.take(self.written, size, usize::MAX));
+                self.chunks.push_back(pool.take(self.written, size));
                 continue;
             }
             let len = usize::try_from(room).map_or(data.len(), |room| room.min(data.len()));

@@ -14,7 +14,7 @@ fn control(node: &mut Node, control: Control) -> Result<bool, Code> {
 }
 
 fn server() -> Node {
-    let mut node = pair(config(1_000)).1;
+    let mut node = pair(&config(1_000)).1;
     node.events();
     node
 }
@@ -36,7 +36,7 @@ fn opening_a_stream_opens_all_lower_ones_of_its_kind() {
 // spec: 7.4.3
 #[test]
 fn nobody_sends_or_takes_more_than_the_limits() {
-    let (mut client, mut server) = pair(Config { max_window: 1_000, ..config(1_000) });
+    let (mut client, mut server) = pair(&Config { max_window: 1_000, ..config(1_000) });
     let other = client.streams.open(Direction::Bidirectional).unwrap();
     assert_eq!(client.streams.write(0, &bytes(0, 0, 700)), Ok(700));
     assert_eq!(client.streams.write(other, &bytes(other, 0, 700)), Ok(700));
@@ -106,7 +106,7 @@ fn a_reset_counts_its_final_size_and_gives_the_credit_back() {
 #[test]
 fn more_pieces_than_are_kept_are_refused_and_change_nothing() {
     let config = Config { receive_floor: 1 << 20, ..config(10_000) };
-    let mut node = pair(config).1;
+    let mut node = pair(&config).1;
     node.streams.poll_event();
     for piece in 0..1_024 {
         assert_eq!(put(&mut node, 0, 1 + 2 * piece, 1, false), Ok(true), "piece {piece}");
@@ -166,7 +166,7 @@ fn frames_for_the_wrong_streams_are_state_errors() {
 // spec: 7.4.8
 #[test]
 fn streams_that_are_over_are_forgotten_and_make_room_for_others() {
-    let (mut client, mut server) = pair(config(1_000));
+    let (mut client, mut server) = pair(&config(1_000));
     for turn in 0..50 {
         let stream = client.streams.open(Direction::Unidirectional).expect("there is room again");
         client.streams.write(stream, &bytes(stream, 0, 10)).unwrap();
@@ -185,7 +185,7 @@ fn streams_that_are_over_are_forgotten_and_make_room_for_others() {
 // spec: 7.4.9, 8.2
 #[test]
 fn a_stop_is_answered_with_a_reset_of_the_same_code_until_acknowledged() {
-    let (mut client, mut server) = pair(config(1_000));
+    let (mut client, mut server) = pair(&config(1_000));
     client.streams.write(0, &bytes(0, 0, 100)).unwrap();
     exchange(&mut client, &mut server);
     server.streams.stop(0, Code(300)).unwrap();
@@ -202,7 +202,7 @@ fn a_stop_is_answered_with_a_reset_of_the_same_code_until_acknowledged() {
     exchange(&mut client, &mut server);
     assert_eq!(client.streams.write(0, b"x"), Err(WriteError::Ended), "it is forgotten");
     // Not where everything was acknowledged.
-    let (mut client, mut server) = pair(config(1_000));
+    let (mut client, mut server) = pair(&config(1_000));
     client.streams.write(0, &bytes(0, 0, 100)).unwrap();
     client.streams.finish(0).unwrap();
     exchange(&mut client, &mut server);
@@ -213,7 +213,7 @@ fn a_stop_is_answered_with_a_reset_of_the_same_code_until_acknowledged() {
 // spec: 7.4.9
 #[test]
 fn after_a_reset_nothing_is_sent_again() {
-    let (mut client, _) = pair(config(1_000));
+    let (mut client, _) = pair(&config(1_000));
     client.streams.write(0, &bytes(0, 0, 100)).unwrap();
     let packet = client.packet(60).unwrap();
     client.streams.reset(0, Code(300)).unwrap();
@@ -228,7 +228,7 @@ fn after_a_reset_nothing_is_sent_again() {
 // spec: 8.2
 #[test]
 fn lost_things_are_sent_again_and_spurious_losses_are_not() {
-    let (mut client, mut server) = pair(config(1_000));
+    let (mut client, mut server) = pair(&config(1_000));
     client.streams.write(0, &bytes(0, 0, 300)).unwrap();
     let packets: Vec<_> = core::iter::from_fn(|| client.packet(110)).collect();
     assert!(packets.len() >= 3);
@@ -254,7 +254,7 @@ fn lost_things_are_sent_again_and_spurious_losses_are_not() {
 // spec: 8.2
 #[test]
 fn being_blocked_is_told_once_and_again_if_that_was_lost() {
-    let (mut client, _) = pair(config(100));
+    let (mut client, _) = pair(&config(100));
     client.streams.write(0, &bytes(0, 0, 200)).unwrap();
     let mut tokens = Vec::new();
     while let Some(packet) = client.packet(400) {
@@ -281,7 +281,7 @@ fn being_blocked_is_told_once_and_again_if_that_was_lost() {
 // spec: 7.2
 #[test]
 fn a_limit_that_the_peer_does_not_know_is_told_again() {
-    let (_, mut server) = pair(config(1_000));
+    let (_, mut server) = pair(&config(1_000));
     let due = |server: &mut Node| {
         let mut limits = Vec::new();
         while let Some(packet) = server.packet(100) {
@@ -318,7 +318,7 @@ fn a_limit_that_the_peer_does_not_know_is_told_again() {
 // spec: 7.6.1, 7.6.2
 #[test]
 fn receipts_say_what_was_read_or_confirmed_and_no_more() {
-    let (mut client, mut server) = pair(config(1_000));
+    let (mut client, mut server) = pair(&config(1_000));
     server.streams.set_manual_confirm(0).unwrap();
     client.streams.write(0, &bytes(0, 0, 100)).unwrap();
     client.streams.request_receipt(0).unwrap();
@@ -350,13 +350,13 @@ fn receipts_for_what_was_not_sent_are_violations() {
         is_final: false,
     };
     for (received, all_received) in [(101, false), (100, true)] {
-        let (mut client, _) = pair(config(1_000));
+        let (mut client, _) = pair(&config(1_000));
         client.streams.write(0, &bytes(0, 0, 100)).unwrap();
         while client.packet(120).is_some() {}
         let receipt = Frame::Receipt(claim(received, 0, all_received));
         assert_eq!(client.frame(&receipt), Err(Code::PROTOCOL_VIOLATION));
     }
-    let (mut client, _) = pair(config(1_000));
+    let (mut client, _) = pair(&config(1_000));
     let receipt = Frame::Receipt(claim(1, 0, false));
     assert_eq!(client.frame(&receipt), Err(Code::PROTOCOL_VIOLATION), "nothing was ever sent");
 }
@@ -364,7 +364,7 @@ fn receipts_for_what_was_not_sent_are_violations() {
 // spec: 7.6.3
 #[test]
 fn giving_up_reading_tells_so_at_once_and_discards_what_comes() {
-    let (mut client, mut server) = pair(config(1_000));
+    let (mut client, mut server) = pair(&config(1_000));
     client.streams.write(0, &bytes(0, 0, 300)).unwrap();
     exchange(&mut client, &mut server);
     let mut out = [0; 50];
@@ -393,7 +393,7 @@ fn giving_up_reading_tells_so_at_once_and_discards_what_comes() {
 // spec: 7.6.4
 #[test]
 fn an_end_without_data_counts_as_read() {
-    let (mut client, mut server) = pair(config(1_000));
+    let (mut client, mut server) = pair(&config(1_000));
     client.streams.finish(0).unwrap();
     exchange(&mut client, &mut server);
     let delivered = Closing { pending: 0, outcome: Outcome::Delivered };
@@ -404,7 +404,7 @@ fn an_end_without_data_counts_as_read() {
 
 #[test]
 fn streams_take_turns() {
-    let (mut client, _) = pair(config(10_000));
+    let (mut client, _) = pair(&config(10_000));
     let streams = [0, 4, 8];
     for stream in streams {
         if stream > 0 {
@@ -427,7 +427,7 @@ fn data_go_with_their_class_and_what_was_lost_before_what_is_new() {
         client.streams.write_data(class, &mut draft);
         tokens
     };
-    let (mut client, _) = pair(config(10_000));
+    let (mut client, _) = pair(&config(10_000));
     assert_eq!(client.streams.open(Direction::Bidirectional), Ok(4));
     client.streams.set_priority(4, Priority::Background).unwrap();
     for stream in [0, 4] {
@@ -453,7 +453,7 @@ fn packets_of_a_busy_stream_land_in_place() {
     let config = config(100_000);
     let sizes = Sizes { least: 1 << 10, most: 1 << 14 };
     let (mut client, mut server) =
-        pair(Config { send_chunks: sizes, receive_chunks: sizes, ..config });
+        pair(&Config { send_chunks: sizes, receive_chunks: sizes, ..config });
     let mut read = 0;
     for turn in 0..10 {
         client.streams.write(0, &bytes(0, turn * 9_000, 9_000)).unwrap();

@@ -4,7 +4,7 @@ use super::*;
 
 /// A client that has written 100 bytes and closes, to a server that has read so many of them.
 fn half_way(read: usize) -> (Node, Node) {
-    let (mut client, mut server) = pair(config(1_000));
+    let (mut client, mut server) = pair(&config(1_000));
     client.streams.write(0, &bytes(0, 0, 100)).unwrap();
     client.streams.finish_all();
     exchange(&mut client, &mut server);
@@ -34,7 +34,7 @@ impl Node {
 // spec: 9.2.5
 #[test]
 fn what_was_not_acknowledged_is_unknown() {
-    let (mut client, mut server) = pair(config(1_000));
+    let (mut client, mut server) = pair(&config(1_000));
     client.streams.write(0, &bytes(0, 0, 100)).unwrap();
     client.streams.finish_all();
     let first = client.packet(60).unwrap();
@@ -51,7 +51,7 @@ fn what_was_not_acknowledged_is_unknown() {
 // spec: 7.6.3, 9.2.1, 9.2.5
 #[test]
 fn final_receipts_end_the_wait_and_are_remembered_when_their_stream_is_gone() {
-    let (mut client, mut server) = pair(config(1_000));
+    let (mut client, mut server) = pair(&config(1_000));
     client.streams.write(0, &bytes(0, 0, 100)).unwrap();
     exchange(&mut client, &mut server);
     server.streams.read(0, &mut [0; 30]).unwrap();
@@ -75,7 +75,7 @@ fn final_receipts_end_the_wait_and_are_remembered_when_their_stream_is_gone() {
 // spec: 9.2.1, 9.2.3
 #[test]
 fn a_close_carries_the_receipts_that_nobody_has_acknowledged() {
-    let (mut client, mut server) = pair(config(1_000));
+    let (mut client, mut server) = pair(&config(1_000));
     let other = client.streams.open(Direction::Bidirectional).unwrap();
     for stream in [other, 0] {
         client.streams.write(stream, &bytes(stream, 0, 50)).unwrap();
@@ -100,7 +100,7 @@ fn a_close_carries_the_receipts_that_nobody_has_acknowledged() {
 // spec: 9.2.2
 #[test]
 fn in_closing_only_receipts_are_sent() {
-    let (mut client, mut server) = pair(config(1_000));
+    let (mut client, mut server) = pair(&config(1_000));
     client.streams.write(0, &bytes(0, 0, 600)).unwrap();
     exchange(&mut client, &mut server);
     server.streams.write(0, &bytes(0, 0, 600)).unwrap();
@@ -118,7 +118,7 @@ fn in_closing_only_receipts_are_sent() {
 // spec: 9.2.3
 #[test]
 fn what_had_arrived_before_a_close_stays_readable() {
-    let (mut client, mut server) = pair(config(1_000));
+    let (mut client, mut server) = pair(&config(1_000));
     client.streams.write(0, &bytes(0, 0, 100)).unwrap();
     exchange(&mut client, &mut server);
     server.streams.enter_closing();

@@ -79,7 +79,7 @@ proptest! {
         packets in prop::collection::vec((packet(), any::<bool>(), 0..60usize), 0..120),
         floor in 1_000..20_000usize,
     ) {
-        let mut node = pair(Config { receive_floor: floor, ..config(3_000) }).1;
+        let mut node = pair(&Config { receive_floor: floor, ..config(3_000) }).1;
         node.streams.write(0, &bytes(0, 0, 500)).unwrap();
         let mut sent = Vec::new();
         for (bytes, fate, read) in packets {
@@ -113,7 +113,7 @@ fn chunks_that_hold_little_are_moved_before_anything_is_refused() {
     let local = Parameters { initial_max_streams_uni: 90, ..config(8_192).local };
     let receive_chunks = Sizes { least: 64, most: 4_096 };
     let config = Config { local, receive_chunks, receive_floor: 16_000, ..config(8_192) };
-    let mut node = pair(config).1;
+    let mut node = pair(&config).1;
     let mut fallen = 0;
     for stream in (0..90).map(|index| 4 * index + 2) {
         let data = &bytes(stream, 0, 500);

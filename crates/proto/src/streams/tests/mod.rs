@@ -167,9 +167,9 @@ impl Node {
 }
 
 /// Client and server that know each other's limits.
-pub(super) fn pair(config: Config) -> (Node, Node) {
-    let (mut client, mut server) =
-        (Node::new(Side::Client, config), Node::new(Side::Server, config));
+pub(super) fn pair(config: &Config) -> (Node, Node) {
+    let [mut client, mut server] =
+        [Side::Client, Side::Server].map(|side| Node::new(side, config.clone()));
     client.streams.set_peer_limits(&config.local);
     server.streams.set_peer_limits(&config.local);
     (client, server)

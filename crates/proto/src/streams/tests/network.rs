@@ -59,7 +59,7 @@ struct World {
 
 impl World {
     fn new(window: u64) -> Self {
-        let (client, server) = pair(config(window));
+        let (client, server) = pair(&config(window));
         let mut flows = BTreeMap::new();
         flows.insert((0, 0), Flow::default());
         flows.insert((1, 0), Flow::default());
