@@ -395,12 +395,14 @@ impl Endpoint {
         Some(result)
     }
 
-    /// A session may have something to send.
+    /// It is a session's turn: if the pacer keeps it waiting, its deadline is another one.
     fn ready(&mut self, index: u32) {
-        if let Some(slot) = self.slots.get_mut(index as usize)
-            && !core::mem::replace(&mut slot.is_ready, true)
-        {
+        let Some(slot) = self.slots.get_mut(index as usize) else { return };
+        if !core::mem::replace(&mut slot.is_ready, true) {
             self.ready.push_back(index);
+        }
+        if !core::mem::replace(&mut slot.is_unarmed, true) {
+            self.unarmed.push(index);
         }
     }
 

@@ -96,6 +96,19 @@ impl Bulk {
         number
     }
 
+    /// Adds a session between the client and the server of flow `number`, which sends as well from now on.
+    ///
+    /// # Panics
+    /// Where there is no such flow.
+    pub fn add_session(&mut self, number: usize) {
+        let place = u8::try_from(number).expect("few flows");
+        let key = Ends::key(self.world.seed(), &format!("server {number}"));
+        let target = Target { server_key: Some(key.public_key()), ..Target::default() };
+        self.world.with(self.flows[number].client, |now, endpoint, _| {
+            endpoint.connect(now, address(10, place), target).expect("settings in range");
+        });
+    }
+
     /// How many flows there are.
     pub fn flows(&self) -> usize {
         self.flows.len()

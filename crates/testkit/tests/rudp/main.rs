@@ -43,4 +43,5 @@ mod silence;
 mod size_black_holes;
 mod sizes;
 mod transfer;
+mod turns;
 mod windows;

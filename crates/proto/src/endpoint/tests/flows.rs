@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use rudp_base::Machine as _;
+
 use super::{CLIENT, DELAY, Pair, SERVER, address};
 use crate::config::{Config, Congestion, EndpointConfig};
 use crate::connection::Stats;
@@ -99,6 +101,40 @@ fn each_has_its_turn() {
         assert!(pair.step(limit), "{got:?}");
     }
     assert!(got.iter().all(|got| *got > 800_000), "{got:?}");
+}
+
+// spec: 8.4
+#[test]
+fn the_pacer_lets_them_go_on_though_nothing_is_acknowledged() {
+    let (mut pair, handles) = many(4, Config { packet_size: Some(1_200), ..Config::default() });
+    // Nothing is known of the path but that it takes so much.
+    for _ in 0..50 {
+        let mut session = pair.ends[CLIENT].session(pair.now, handles[CLIENT][0]).unwrap();
+        assert_eq!(session.write(0, &[7; 8_000]).unwrap(), 8_000);
+        drop(session);
+        pair.run_for(DELAY * 2);
+        read(&mut pair, SERVER, handles[SERVER][0]);
+    }
+    pair.run_for(SECOND);
+    pair.is_cut[CLIENT] = true;
+    handles[CLIENT].iter().for_each(|handle| fill(&mut pair, CLIENT, *handle));
+    let limit = pair.now + SECOND;
+    let mut turns = 0;
+    loop {
+        pair.drain();
+        let all = handles[CLIENT].iter().map(|handle| stats(&mut pair, CLIENT, *handle));
+        let (in_flight, window) = all
+            .fold((0, 0), |(sum, _), stats| (sum + stats.bytes_in_flight, stats.congestion_window));
+        if in_flight + 1_500 > window {
+            break;
+        }
+        // Nobody waits for longer than for a turn.
+        let due = pair.ends[CLIENT].poll_timeout().unwrap();
+        assert!(due - pair.now < DELAY / 2, "{in_flight} of {window}: {:?}", due - pair.now);
+        assert!(pair.step(limit));
+        turns += 1;
+    }
+    assert!(turns > 0);
 }
 
 // spec: 8.4.2
