@@ -60,11 +60,15 @@
 
 mod address;
 mod clock;
+#[cfg(target_os = "linux")]
+mod control;
 mod driver;
 mod engine;
 mod fault;
 mod group;
 mod handover;
+#[cfg(target_os = "linux")]
+mod many;
 mod moderation;
 mod offload;
 mod outbox;

@@ -12,9 +12,13 @@ use socket2::{Domain, Protocol, Type};
 
 use crate::offload::Offload;
 use crate::receive::ReceiveBuffers;
-#[cfg(target_os = "linux")]
-use crate::sys::set_option;
 use crate::{address, fault, split};
+#[cfg(target_os = "linux")]
+use crate::{
+    control::Control,
+    many::{MAX_DATAGRAMS, send_many},
+    sys::set_option,
+};
 
 /// How to make a [`Socket`].
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the system's, by itself")]
@@ -125,8 +129,9 @@ impl Socket {
     /// `sent` on (0 for a new batch).
     ///
     /// One call to the system sends them all where it can segment, and the batch fits into what it
-    /// segments at once. `sent` grows by what was sent, also if an error ends the call early: then
-    /// it says where to go on, so that no datagram is sent twice.
+    /// segments at once. Where it cannot, a call sends up to 32 on Linux, and one elsewhere. `sent`
+    /// grows by what was sent, also if an error ends the call early: then it says where to go on, so
+    /// that no datagram is sent twice.
     ///
     /// A `transmit.local` that nothing can be sent from, being a group's, everybody's or of the
     /// other family, is ignored: then the system chooses.
@@ -191,12 +196,26 @@ impl Socket {
         });
         let result = {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-            split::send_pieces(transmit, data, sent, max_segments, |contents| {
+            let send_piece = |contents: &[u8]| {
                 let segment_size = Some(transmit.stride);
                 let piece =
                     quinn_udp::Transmit { destination, ecn, contents, segment_size, src_ip };
                 state.try_send(UdpSockRef::from(&self.inner), &piece)
-            })
+            };
+            // A datagram alone gains nothing by it, and so goes as it does on all systems.
+            #[cfg(target_os = "linux")]
+            if max_segments == 1 && transmit.count() > 1 {
+                let control = Control::new(destination, transmit.ecn, src_ip);
+                let destination = destination.into();
+                let send_row = |row: &[u8]| {
+                    send_many(self.as_fd(), &destination, &control, transmit.stride, row)
+                };
+                split::send_rows(transmit, data, sent, MAX_DATAGRAMS, send_row, send_piece)
+            } else {
+                split::send_pieces(transmit, data, sent, max_segments, send_piece)
+            }
+            #[cfg(not(target_os = "linux"))]
+            split::send_pieces(transmit, data, sent, max_segments, send_piece)
         };
         if let Err(error) = &result
             && fault::is_mistaken_for_an_old_system(error)

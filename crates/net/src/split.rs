@@ -39,6 +39,37 @@ pub(crate) fn send_pieces(
     }
 }
 
+/// Gives the datagrams of `transmit` to `send_row`, up to `max_row` at a time, which says how many of
+/// them it took. `sent` is as for [`send_pieces`].
+///
+/// Where a row fails, those that are left go to `send_one`, one by one, and its errors are those that
+/// count: it may know systems that rows do not work on, and gets the same error where they do. Only a
+/// full buffer ends it at once.
+#[cfg(target_os = "linux")]
+pub(crate) fn send_rows(
+    transmit: &Transmit,
+    data: &[u8],
+    sent: &mut usize,
+    max_row: usize,
+    mut send_row: impl FnMut(&[u8]) -> io::Result<usize>,
+    send_one: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let stride = transmit.stride.max(1);
+    // One is no row.
+    while transmit.len.saturating_sub(*sent) > stride {
+        let end = transmit.len.min(*sent + max_row * stride);
+        match send_row(&data[*sent..end]) {
+            Ok(taken) => *sent = end.min(*sent + taken * stride),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+            Err(_) => break,
+        }
+        if *sent >= transmit.len {
+            return Ok(());
+        }
+    }
+    send_pieces(transmit, data, sent, 1, send_one)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,5 +144,74 @@ mod tests {
         .is_err()
         {}
         assert_eq!(received, [&data[..100], &data[100..200], &data[200..]]);
+    }
+
+    /// Sends 250 bytes as datagrams of 20 in rows of 5, whose calls follow a script: how many are taken
+    /// of each, or an error number; then all are. Datagrams that go alone have the other script, of
+    /// error numbers. What comes of it: the result, where to go on, and the calls, with their lengths.
+    #[cfg(target_os = "linux")]
+    fn rows(
+        from: usize,
+        rows: impl IntoIterator<Item = Result<usize, i32>>,
+        ones: impl IntoIterator<Item = i32>,
+    ) -> (Result<(), i32>, usize, String) {
+        let transmit = batch(250, 20);
+        let data: Vec<u8> = (0..250).collect();
+        let (mut rows, mut ones) = (rows.into_iter(), ones.into_iter());
+        let (mut sent, calls) = (from, std::cell::RefCell::new(String::new()));
+        let note = |kind: char, piece: &[u8]| {
+            let call = format!("{kind}{}+{} ", piece[0], piece.len());
+            calls.borrow_mut().push_str(&call);
+        };
+        let send_row = |row: &[u8]| {
+            note('r', row);
+            rows.next().unwrap_or(Ok(row.len().div_ceil(20))).map_err(io::Error::from_raw_os_error)
+        };
+        let send_one = |one: &[u8]| {
+            note('o', one);
+            ones.next().map_or(Ok(()), |errno| match errno {
+                0 => Ok(()),
+                errno => Err(io::Error::from_raw_os_error(errno)),
+            })
+        };
+        let result = send_rows(&transmit, &data, &mut sent, 5, send_row, send_one);
+        let result = result.map_err(|error| error.raw_os_error().unwrap());
+        (result, sent, calls.into_inner().trim_end().to_owned())
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn rows_follow_each_other_and_the_last_datagram_may_be_short_or_alone() {
+        assert_eq!(rows(0, [], []), (Ok(()), 250, "r0+100 r100+100 r200+50".to_owned()));
+        assert_eq!(rows(40, [], []), (Ok(()), 250, "r40+100 r140+100 o240+10".to_owned()));
+        assert_eq!(rows(240, [], []), (Ok(()), 250, "o240+10".to_owned()));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_row_that_was_taken_in_part_goes_on_behind_that() {
+        let (result, sent, calls) = rows(0, [Ok(3), Ok(1)], []);
+        assert_eq!((result, sent), (Ok(()), 250));
+        assert_eq!(calls, "r0+100 r60+100 r80+100 r180+70");
+        // A full buffer is what ends rows early, and then it says where to go on.
+        let full = Err(libc::EAGAIN);
+        let (result, sent, calls) = rows(0, [Ok(5), Ok(2), full], []);
+        assert_eq!((result, sent), (Err(libc::EAGAIN), 140));
+        assert_eq!(calls, "r0+100 r100+100 r140+100");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_refused_in_a_row_goes_alone_with_all_that_follow() {
+        let (result, sent, calls) = rows(0, [Ok(5), Ok(2), Err(libc::EINVAL)], []);
+        assert_eq!((result, sent), (Ok(()), 250));
+        assert_eq!(
+            calls,
+            "r0+100 r100+100 r140+100 o140+20 o160+20 o180+20 o200+20 o220+20 o240+10"
+        );
+        // The errors that count are those of single datagrams.
+        let (result, sent, calls) = rows(0, [Ok(4), Err(libc::ENOSYS)], [0, libc::EPERM]);
+        assert_eq!((result, sent), (Err(libc::EPERM), 100));
+        assert_eq!(calls, "r0+100 r80+100 o80+20 o100+20");
     }
 }

@@ -92,6 +92,90 @@ fn a_batch_goes_on_where_it_is_told_to() {
     assert_eq!(receive(&receiver, 2), [&data[100..200], &data[200..]]);
 }
 
+/// What a socket receives of a batch: who sent each datagram, its mark, and its bytes.
+fn receive_marked(socket: &Socket, count: usize) -> Vec<(IpAddr, Option<Ecn>, Vec<u8>)> {
+    let (mut buffers, mut received) = (ReceiveBuffers::new(), Vec::new());
+    while received.len() < count {
+        wait_readable(socket);
+        socket.receive(&mut buffers).unwrap();
+        for batch in buffers.batches() {
+            let (from, ecn) = (batch.remote.ip(), batch.ecn);
+            received.extend(batch.iter().map(|datagram| (from, ecn, datagram.to_vec())));
+        }
+    }
+    received
+}
+
+#[test]
+fn without_offload_a_batch_has_its_mark_its_source_and_its_order() {
+    let off = SocketOptions { offload: false, ..SocketOptions::default() };
+    let data = numbered(100 * 90 + 1);
+    for (sender, receiver, source) in [
+        ("0.0.0.0:0", "127.0.0.1:0", Some("127.0.0.2")),
+        ("[::]:0", "127.0.0.1:0", Some("127.0.0.2")),
+        ("127.0.0.1:0", "127.0.0.1:0", None),
+        ("[::]:0", "[::1]:0", Some("::1")),
+        ("[::1]:0", "[::1]:0", None),
+    ] {
+        let (receiver, sender) = (bind(receiver, &off), bind(sender, &off));
+        let local: Option<IpAddr> = source.map(|ip| ip.parse().unwrap());
+        let from = local.unwrap_or(sender.local_addr().ip());
+        for ecn in [Some(Ecn::Ect0), None, Some(Ecn::Ce), Some(Ecn::Ect1)] {
+            let single = Transmit::single(receiver.local_addr(), data.len());
+            let transmit = Transmit { stride: 90, ecn, local, ..single };
+            let mut sent = 0;
+            sender.send(&transmit, &data, &mut sent).unwrap();
+            assert_eq!(sent, data.len());
+            let received = receive_marked(&receiver, transmit.count());
+            let expected = data.chunks(90).map(|datagram| (from, ecn, datagram.to_vec()));
+            assert!(received.into_iter().eq(expected), "{} {ecn:?}", sender.local_addr());
+        }
+    }
+}
+
+#[test]
+fn without_offload_a_batch_goes_on_where_it_is_told_to() {
+    let off = SocketOptions { offload: false, ..SocketOptions::default() };
+    let (receiver, sender) = (bind("127.0.0.1:0", &off), bind("127.0.0.1:0", &off));
+    let data = numbered(250);
+    let transmit = Transmit { stride: 100, ..Transmit::single(receiver.local_addr(), data.len()) };
+    for start in [100, 200] {
+        let mut sent = start;
+        sender.send(&transmit, &data, &mut sent).unwrap();
+        assert_eq!(sent, data.len());
+        let count = (data.len() - start).div_ceil(100);
+        assert!(receive(&receiver, count).iter().map(Vec::as_slice).eq(data[start..].chunks(100)));
+        let nothing = receiver.receive(&mut ReceiveBuffers::new()).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+    }
+}
+
+#[test]
+fn without_offload_a_refused_batch_sends_nothing_and_keeps_the_marks() {
+    let off = SocketOptions { offload: false, ..SocketOptions::default() };
+    let receiver = bind("127.0.0.1:0", &off);
+    let sender = bind("[::]:0", &off);
+    let data = numbered(2 * 65_508);
+    for (remote, stride, local, errno) in [
+        (receiver.local_addr(), 65_508, None, libc::EMSGSIZE),
+        (address("[::1]:9"), 100, Some("2001:db8::1"), libc::EINVAL),
+    ] {
+        let local = local.map(|ip| ip.parse().unwrap());
+        let transmit = Transmit { stride, local, ..Transmit::single(remote, data.len()) };
+        let mut sent = 0;
+        let error = sender.send(&transmit, &data, &mut sent).unwrap_err();
+        assert_eq!((error.raw_os_error(), sent), (Some(errno), 0));
+        for len in [1, 250] {
+            let single = Transmit::single(receiver.local_addr(), len);
+            let marked = Transmit { stride: 100.min(len), ecn: Some(Ecn::Ect0), ..single };
+            sender.send(&marked, &data, &mut 0).unwrap();
+            let received = receive_marked(&receiver, marked.count());
+            assert!(received.iter().all(|(_, mark, _)| *mark == Some(Ecn::Ect0)), "{received:?}");
+            assert_eq!(received.len(), marked.count());
+        }
+    }
+}
+
 #[test]
 fn the_largest_and_the_smallest_datagram_arrive() {
     for (bind_to, largest) in [("127.0.0.1:0", 65_507), ("[::1]:0", 65_527)] {
