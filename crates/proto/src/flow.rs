@@ -7,6 +7,10 @@ use crate::congestion::{AckSample, CongestionSample, Controller, SentSample};
 use crate::pacer::{Pace, Pacer};
 use crate::recovery::{Feed, Tally};
 
+/// The least window, in packets of the session that is called: where packets of others are smaller, the
+/// controller's may not hold one of this session, which would wait in front of all others for good.
+const LEAST_WINDOW: u64 = 2;
+
 /// Turns last for a millisecond, and as long as a batch or two packets take.
 const TURNS_PER_SECOND: u64 = 1_000;
 const LEAST_TURN: u64 = 3_000;
@@ -24,10 +28,12 @@ pub(crate) struct Flow {
     share: Share,
 }
 
-/// What the session that is called has to know of the others.
+/// What sets the session that is called apart from the others.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Share {
-    /// What they have in flight, in bytes.
+    /// The size of the session's own packets.
+    pub(crate) packet_size: u64,
+    /// What the others have in flight, in bytes.
     pub(crate) in_flight: u64,
     /// There are others.
     pub(crate) has_others: bool,
@@ -72,7 +78,8 @@ impl Flow {
 
     /// How many bytes may be in flight.
     pub(crate) fn window(&self) -> u64 {
-        self.controller.window()
+        let least = if self.has_others() { LEAST_WINDOW * self.share.packet_size } else { 0 };
+        self.controller.window().max(least)
     }
 
     /// Bytes per second at which they leave, if anything is known of the path.
@@ -171,5 +178,57 @@ impl Controller for Nobody {
 
     fn pacing_rate(&self) -> Option<u64> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::congestion::Cubic;
+
+    fn flow(share: Share) -> Flow {
+        let mut flow = Flow::new(Box::new(Cubic::new(1_200)), 1_200);
+        flow.set_share(share);
+        flow
+    }
+
+    #[test]
+    fn the_window_holds_two_packets_of_whoever_shares_it() {
+        let mut share = Share { packet_size: 16_000, ..Share::default() };
+        assert_eq!(flow(share).window(), 12_000, "the first window of the controller");
+        share.has_others = true;
+        assert_eq!(flow(share).window(), 32_000);
+        share.packet_size = 1_200;
+        assert_eq!(flow(share).window(), 12_000);
+    }
+
+    #[test]
+    fn room_is_what_the_others_leave_and_the_turn_allows() {
+        let mut share = Share { in_flight: 5_000, has_others: true, ..Share::default() };
+        let flow = |share| flow(share);
+        assert_eq!((flow(share).room(3_000), flow(share).free(3_000)), (4_000, 4_000));
+        assert_eq!(flow(share).room(8_000), 0);
+        share.turn = Some(0);
+        assert_eq!((flow(share).room(3_000), flow(share).free(3_000)), (0, 4_000));
+        share.turn = Some(2_000);
+        let mut flow = flow(share);
+        assert_eq!((flow.room(3_000), flow.before_last()), (4_000, 1_999));
+        assert!(!flow.ends_turn(1_999) && flow.ends_turn(2_000));
+        flow.on_sent(1_200);
+        assert!(flow.turn() == Some(800) && flow.ends_turn(1_200));
+        flow.on_sent(1_200);
+        assert_eq!((flow.turn(), flow.room(0)), (Some(0), 0));
+    }
+
+    #[test]
+    fn it_is_limited_by_the_program_only_if_nobody_waits() {
+        let mut share = Share { has_others: true, others_wait: true, ..Share::default() };
+        let mut flow = flow(share);
+        flow.on_app_limited(0);
+        assert!(!flow.tally.is_app_limited());
+        share.others_wait = false;
+        flow.set_share(share);
+        flow.on_app_limited(0);
+        assert!(flow.tally.is_app_limited());
     }
 }

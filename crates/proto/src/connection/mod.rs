@@ -54,7 +54,7 @@ use crate::priority::Turns;
 use crate::read_delay::Inflow;
 use crate::recovery::Recovery;
 use crate::redundancy::Redundancy;
-use crate::streams::{Side, StreamEvent, Streams};
+use crate::streams::{Shelf, Side, StreamEvent, Streams};
 use crate::token::Token;
 
 /// What all connections of an endpoint share while they are called.
@@ -63,6 +63,8 @@ pub(crate) struct Resources {
     pub(crate) public: PublicRng,
     pub(crate) secret: SecretRng,
     pub(crate) memory: Memory,
+    /// Memory for the data of streams that nobody uses.
+    pub(crate) shelf: Arc<Shelf>,
     /// What was just sent is all that there was.
     pub(crate) is_drained: bool,
     /// Another session waits to send to the same address.
@@ -81,6 +83,7 @@ impl Resources {
             public: seed.public_stream("endpoint"),
             secret: seed.secret_stream("endpoint"),
             memory,
+            shelf: Arc::default(),
             is_drained: false,
             is_accompanied: false,
             scratch: vec![0; 1 << 16],

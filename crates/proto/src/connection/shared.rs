@@ -9,7 +9,7 @@ use crate::acks;
 use crate::config::Config;
 use crate::messages;
 use crate::recovery::{self, GRANULARITY};
-use crate::streams;
+use crate::streams::{self, Shelf};
 
 /// The settings of a session, and what its parts make of them.
 #[derive(Debug)]
@@ -30,12 +30,13 @@ impl Deref for Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config, shelf: &Arc<Shelf>) -> Self {
         let streams = streams::Config {
             max_window: config.max_session_window,
             max_stream_window: config.max_stream_window,
             send_buffer: config.send_buffer,
             stream_send_buffer: config.send_buffer,
+            shelf: Arc::clone(shelf),
             ..streams::Config::new(config.parameters(None), config.max_session_window)
         };
         let messages = messages::Config {

@@ -39,8 +39,15 @@ impl Connection {
         &mut self.flow
     }
 
+    /// The size of its packets now.
+    pub(crate) fn packet_size(&self) -> u64 {
+        self.size().into()
+    }
+
     /// It belongs to another flow from now on.
     pub(crate) fn on_other_flow(&mut self) {
+        // What becomes of the last probe is not told any more.
+        self.mtu.forget_probe();
         self.recovery.on_tally();
     }
 

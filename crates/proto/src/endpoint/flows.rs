@@ -30,6 +30,8 @@ struct Entry {
     queue: VecDeque<u32>,
     /// What is left of this turn, in bytes.
     left: u64,
+    /// What more could be in flight when the flow was lent.
+    room: u64,
 }
 
 /// A session's place in its flow.
@@ -41,13 +43,13 @@ pub(super) struct Member {
     is_queued: bool,
 }
 
-/// What becomes of a session's turn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Turn {
-    /// It has more to send, and it is another one's turn.
-    pub(super) waits: bool,
-    /// Whose turn begins.
-    pub(super) next: Option<u32>,
+/// Whose turn it is after another one's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// That of a session that waited for it.
+    Of(u32),
+    /// That of the first that has something to send.
+    Free,
 }
 
 impl Flows {
@@ -68,8 +70,8 @@ impl Flows {
         Member { flow, in_flight: 0, is_queued: false }
     }
 
-    /// The session `index` leaves for good. Says whose turn it is now, if others wait.
-    pub(super) fn leave(&mut self, index: u32, member: &Member) -> Option<u32> {
+    /// The session `index` leaves for good. Says whose turn it is now, if there are others.
+    pub(super) fn leave(&mut self, index: u32, member: &Member) -> Option<Turn> {
         let entry = self.entries.get_mut(member.flow)?;
         entry.sessions = entry.sessions.saturating_sub(1);
         entry.in_flight = entry.in_flight.saturating_sub(member.in_flight);
@@ -87,18 +89,20 @@ impl Flows {
             }
             return None;
         }
-        entry.queue.front().copied()
+        Some(entry.first())
     }
 
     /// Gives the session `index` its flow, for as long as it is called.
     pub(super) fn lend(&mut self, index: u32, member: &Member, connection: &mut Connection) {
         let Some(entry) = self.entries.get_mut(member.flow) else { return };
         entry.flow.set_share(Share {
+            packet_size: connection.packet_size(),
             in_flight: entry.in_flight.saturating_sub(member.in_flight),
             has_others: entry.sessions > 1,
             others_wait: entry.queue.len() > usize::from(member.is_queued),
             turn: entry.turn(index, member),
         });
+        entry.room = entry.free();
         mem::swap(&mut entry.flow, connection.flow());
     }
 
@@ -118,12 +122,20 @@ impl Flows {
         }
         let before = mem::replace(&mut member.in_flight, connection.flight());
         entry.in_flight = entry.in_flight.saturating_sub(before) + member.in_flight;
-        if member.in_flight < before { entry.queue.front().copied() } else { None }
+        let first = entry.queue.front().copied()?;
+        let has_more = member.in_flight < before || entry.free() > entry.room;
+        has_more.then_some(first)
     }
 
-    /// The session `index` was asked for what it has to send, and may want to send more.
-    pub(super) fn on_asked(&mut self, index: u32, member: &mut Member, wants_more: bool) -> Turn {
-        let Some(entry) = self.entries.get_mut(member.flow) else { return Turn::default() };
+    /// The session `index` was asked for what it has to send, and may want to send more. Says whose turn
+    /// begins, if one does.
+    pub(super) fn on_asked(
+        &mut self,
+        index: u32,
+        member: &mut Member,
+        wants_more: bool,
+    ) -> Option<Turn> {
+        let entry = self.entries.get_mut(member.flow)?;
         if !member.is_queued {
             if wants_more {
                 member.is_queued = true;
@@ -132,21 +144,19 @@ impl Flows {
                     entry.begin_turn();
                 }
             }
-        } else if entry.queue.front() == Some(&index) {
-            let is_over = entry.left == 0 && entry.queue.len() > 1;
-            if !wants_more || is_over {
-                entry.queue.pop_front();
-                member.is_queued = wants_more;
-                if wants_more {
-                    entry.queue.push_back(index);
-                }
-                entry.begin_turn();
-                let next = entry.queue.front().copied();
-                return Turn { waits: wants_more, next };
-            }
+            return None;
         }
-        let waits = member.is_queued && entry.queue.front() != Some(&index);
-        Turn { waits, next: None }
+        let is_over = entry.left == 0 && entry.queue.len() > 1;
+        if entry.queue.front() != Some(&index) || wants_more && !is_over {
+            return None;
+        }
+        entry.queue.pop_front();
+        member.is_queued = wants_more;
+        if wants_more {
+            entry.queue.push_back(index);
+        }
+        entry.begin_turn();
+        Some(entry.first())
     }
 
     /// A packet may have shown that the session `index` sends another way: then it belongs to another
@@ -157,7 +167,7 @@ impl Flows {
         member: &mut Member,
         connection: &mut Connection,
         public: &mut PublicRng,
-    ) -> Option<u32> {
+    ) -> Option<Turn> {
         let way = connection.way();
         let entry = self.entries.get_mut(member.flow)?;
         if entry.way == way {
@@ -189,6 +199,12 @@ impl Flows {
         self.entries.iter().map(|(_, entry)| entry.sessions)
     }
 
+    /// What each of them has in flight.
+    #[cfg(test)]
+    pub(super) fn in_flight(&self) -> impl Iterator<Item = u64> {
+        self.entries.iter().map(|(_, entry)| entry.in_flight)
+    }
+
     /// The flow of a session, to look at.
     pub(super) fn get(&self, member: &Member) -> Option<&Flow> {
         self.entries.get(member.flow).map(|entry| &*entry.flow)
@@ -197,7 +213,17 @@ impl Flows {
 
 impl Entry {
     fn new(flow: Box<Flow>, way: Option<Way>) -> Self {
-        Self { flow, way, sessions: 0, in_flight: 0, queue: VecDeque::new(), left: 0 }
+        Self { flow, way, sessions: 0, in_flight: 0, queue: VecDeque::new(), left: 0, room: 0 }
+    }
+
+    /// Whose turn it is.
+    fn first(&self) -> Turn {
+        self.queue.front().map_or(Turn::Free, |first| Turn::Of(*first))
+    }
+
+    /// How many more bytes could be in flight, if anybody waits for that.
+    fn free(&self) -> u64 {
+        if self.queue.is_empty() { 0 } else { self.flow.window().saturating_sub(self.in_flight) }
     }
 
     /// The turn of whoever is the first now.

@@ -109,9 +109,9 @@ impl Endpoint {
     fn follow(&mut self, index: u32) {
         let Some(slot) = self.slots.get_mut(index as usize) else { return };
         if let (Stage::Live(connection), Some(member)) = (&mut slot.stage, &mut slot.member)
-            && let Some(next) = self.flows.follow(index, member, connection, &mut self.cx.public)
+            && let Some(turn) = self.flows.follow(index, member, connection, &mut self.cx.public)
         {
-            self.ready(next);
+            self.pass(turn);
         }
     }
 

@@ -67,9 +67,9 @@ impl Machine for Endpoint {
             self.cx.is_accompanied = self.is_accompanied(index);
             self.cx.is_drained = false;
             let (transmit, wants_more) = self.poll_session(now, index, buffer);
-            let waits = self.on_asked(index, wants_more);
+            self.on_asked(now, index, wants_more);
             let Some(slot) = self.slots.get_mut(index as usize) else { continue };
-            let has_more = transmit.is_some() && !self.cx.is_drained && !waits;
+            let has_more = transmit.is_some() && !self.cx.is_drained;
             slot.is_ready = has_more;
             let Some(mut transmit) = transmit else { continue };
             self.note(now, index);
@@ -125,16 +125,14 @@ impl Endpoint {
         }
     }
 
-    /// A session was asked for what it has to send: it may be another one's turn now. Says whether it waits
-    /// for that.
-    fn on_asked(&mut self, index: u32, wants_more: bool) -> bool {
-        let Some(slot) = self.slots.get_mut(index as usize) else { return false };
-        let Some(member) = &mut slot.member else { return false };
-        let turn = self.flows.on_asked(index, member, wants_more);
-        if let Some(next) = turn.next {
-            self.ready(next);
+    /// A session was asked for what it has to send: it may be another one's turn now.
+    fn on_asked(&mut self, now: Instant, index: u32, wants_more: bool) {
+        let Some(slot) = self.slots.get_mut(index as usize) else { return };
+        let Some(member) = &mut slot.member else { return };
+        if let Some(turn) = self.flows.on_asked(index, member, wants_more) {
+            self.reported_at = now;
+            self.pass(turn);
         }
-        turn.waits
     }
 
     /// Whether the next session whose turn it is sends to the same address as this one.
@@ -171,8 +169,8 @@ impl Endpoint {
             }
             self.ready.remove(misses);
             let len = if let Joined::Bytes(len) = joined { len } else { 0 };
-            let waits = self.on_asked(index, wants_more);
-            let has_more = len > 0 && !self.cx.is_drained && !waits;
+            self.on_asked(now, index, wants_more);
+            let has_more = len > 0 && !self.cx.is_drained;
             if let Some(slot) = self.slots.get_mut(index as usize) {
                 slot.is_ready = has_more;
             }
@@ -256,10 +254,7 @@ impl Endpoint {
             self.remove(index);
             return false;
         }
-        if !slot.is_unarmed {
-            slot.is_unarmed = true;
-            self.unarmed.push(index);
-        }
+        self.rearm(index);
         true
     }
 
@@ -285,8 +280,8 @@ impl Endpoint {
     fn remove(&mut self, index: u32) {
         let Some(mut slot) = self.slots.try_remove(index as usize) else { return };
         self.timers.disarm(index, &mut slot.scheduled);
-        if let Some(next) = slot.member.and_then(|member| self.flows.leave(index, &member)) {
-            self.ready(next);
+        if let Some(turn) = slot.member.and_then(|member| self.flows.leave(index, &member)) {
+            self.pass(turn);
         }
         match &slot.stage {
             Stage::Live(connection) => {

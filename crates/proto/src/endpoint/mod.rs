@@ -21,7 +21,7 @@ use rudp_wire::code::Code;
 use rudp_wire::packet::{ConnectionId, Profile, Reset};
 use slab::Slab;
 
-use self::flows::Flows;
+use self::flows::{Flows, Turn};
 use self::ids::Ids;
 use self::slot::{Slot, Stage, Terms};
 use self::timers::Timers;
@@ -153,6 +153,8 @@ impl Endpoint {
         let plan = id_plan(&config);
         let mut keys = seed.secret_stream("reset key");
         let reset_key = config.reset_key.unwrap_or_else(|| keys.array());
+        let memory = Memory::new(config.memory, config.max_sessions as u64);
+        let cx = Resources::new(crypto, seed, memory);
         Ok(Self {
             plan,
             ids: Ids::default(),
@@ -167,19 +169,15 @@ impl Endpoint {
             events: VecDeque::new(),
             incoming: VecDeque::new(),
             pending: None,
-            resets: Resets::new(&*crypto, &reset_key, plan),
-            versions: VersionAnswers::new(crypto.profile(), plan),
+            resets: Resets::new(&*cx.crypto, &reset_key, plan),
+            versions: VersionAnswers::new(cx.crypto.profile(), plan),
             answers: VecDeque::new(),
             strays: VecDeque::new(),
             stray_rate: Rate::new(MAX_STRAYS),
             patience: Patience::default(),
             is_shut_down: false,
-            cx: Resources::new(
-                crypto,
-                seed,
-                Memory::new(config.memory, config.max_sessions as u64),
-            ),
-            session: Arc::new(Shared::new(config.session.clone())),
+            session: Arc::new(Shared::new(config.session.clone(), &cx.shelf)),
+            cx,
             config,
         })
     }
@@ -241,7 +239,7 @@ impl Endpoint {
         let id = self.plan.choose(&mut self.cx.public, |id| ids.contains(id));
         let id = id.filter(|_| self.slots.len() < MAX_SESSIONS);
         let id = id.ok_or(ConnectError::TooManySessions)?;
-        let own = target.config.map(|config| Arc::new(Shared::new(config)));
+        let own = target.config.map(|config| Arc::new(Shared::new(config, &self.cx.shelf)));
         let config = own.unwrap_or_else(|| Arc::clone(&self.session));
         let windows = self.cx.memory.own_windows(config.windows());
         let mut parameters = config.parameters(self.client_reset_token(id));
@@ -395,13 +393,35 @@ impl Endpoint {
         Some(result)
     }
 
+    /// It is another session's turn, or that of whoever asks first.
+    fn pass(&mut self, turn: Turn) {
+        match turn {
+            Turn::Of(index) => self.ready(index),
+            Turn::Free => {
+                for index in 0..self.ready.len() {
+                    if let Some(index) = self.ready.get(index) {
+                        self.rearm(*index);
+                    }
+                }
+            }
+        }
+    }
+
     /// It is a session's turn: if the pacer keeps it waiting, its deadline is another one.
     fn ready(&mut self, index: u32) {
-        let Some(slot) = self.slots.get_mut(index as usize) else { return };
-        if !core::mem::replace(&mut slot.is_ready, true) {
+        if let Some(slot) = self.slots.get_mut(index as usize)
+            && !core::mem::replace(&mut slot.is_ready, true)
+        {
             self.ready.push_back(index);
         }
-        if !core::mem::replace(&mut slot.is_unarmed, true) {
+        self.rearm(index);
+    }
+
+    /// A session's deadline may have changed: it is looked at when somebody asks.
+    fn rearm(&mut self, index: u32) {
+        if let Some(slot) = self.slots.get_mut(index as usize)
+            && !core::mem::replace(&mut slot.is_unarmed, true)
+        {
             self.unarmed.push(index);
         }
     }

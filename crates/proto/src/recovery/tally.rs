@@ -46,6 +46,11 @@ impl Tally {
         self.rate.on_app_limited(self.in_flight(own));
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_app_limited(&self) -> bool {
+        self.rate.is_app_limited()
+    }
+
     /// The path is another one: what was lost before says nothing about it. Rates go on, as what was
     /// in flight is not asked about.
     pub(crate) fn on_path(&mut self) {

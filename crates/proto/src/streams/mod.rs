@@ -57,7 +57,7 @@ use queue::Queue;
 use ready::Ready;
 use record::{Half, Record};
 use records::Records;
-use shelf::Shelf;
+pub(crate) use shelf::Shelf;
 
 /// The memory for chunks that hold little is at most so many windows, each of which counts as so
 /// many bytes at least.

@@ -1,4 +1,4 @@
-//! [`Shelf`]: memory that was used and will be again, of all sessions with the same settings. What it is
+//! [`Shelf`]: memory that was used and will be again, of all sessions of an endpoint. What it is
 //! used for is said in `chunk`.
 
 use std::sync::{Mutex, PoisonError};
