@@ -330,9 +330,10 @@ pub(crate) struct Load {
     /// conn: sessions at a time
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) conc: u32,
-    /// bulk: sessions that send at once; a server counts them from when the last one has begun
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(crate) sessions: u32,
+    /// bulk: sessions that send at once, each a task, in one thread; a server counts them from when the last
+    /// one has begun. Without it there is one session, with a thread that waits in its calls
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) sessions: Option<u32>,
     /// msg: time between two messages
     #[arg(long, value_name = "MS", default_value_t = 10.0)]
     pub(crate) every_ms: f64,

@@ -41,23 +41,23 @@ pub(super) fn run(mode: Mode, endpoint: &Endpoint, to: &str, load: &Load) -> Res
     }
 }
 
-/// Sends over so many sessions of one endpoint at once.
+/// Sends over so many sessions of one endpoint at once, as tasks, or over one by calls that wait.
 fn bulk(
     open: impl Fn() -> rudp::Result<Session>,
-    sessions: u32,
+    sessions: Option<u32>,
     time: Duration,
 ) -> Result<(), Failure> {
-    let mut all = Vec::new();
-    for _ in 0..sessions {
-        all.push(open().map_err(failed)?);
-    }
-    let mut meter = Meter::begin();
     // One second more, so that the server's time is full.
     let time = time + Duration::from_secs(1);
-    let [session] = &all[..] else {
+    if let Some(sessions) = sessions {
+        let all: rudp::Result<Vec<_>> = (0..sessions).map(|_| open()).collect();
+        let all = all.map_err(failed)?;
+        let mut meter = Meter::begin();
         meter.bytes = many(all, time);
         return figures(&meter.figures("time"));
-    };
+    }
+    let session = open().map_err(failed)?;
+    let mut meter = Meter::begin();
     let chunk = Bytes::from(vec![0x5a; CHUNK]);
     session.set_write_timeout(Some(GLANCE)).map_err(failed)?;
     let mut ended = "time".to_owned();

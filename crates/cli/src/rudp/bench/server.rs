@@ -37,16 +37,16 @@ pub(super) fn run(mode: Mode, endpoint: &Endpoint, load: &Load) -> Result<(), Fa
 }
 
 /// Counts the bytes of so many sessions, from the first byte of the last one on: then all of them
-/// send.
-fn bulk(endpoint: &Endpoint, time: Duration, sessions: u32) -> Result<(), Failure> {
+/// send. They are read by tasks, or one by calls that wait.
+fn bulk(endpoint: &Endpoint, time: Duration, sessions: Option<u32>) -> Result<(), Failure> {
     let mut all = Vec::new();
-    while all.len() < sessions as usize {
+    while all.len() < sessions.unwrap_or(1) as usize {
         let session = endpoint.accept().map_err(failed)?;
         session.receive_bytes().or_exit(Exit::Other, || "nothing came".into())?;
         all.push(session);
     }
     let mut meter = Meter::begin();
-    let [session] = &all[..] else {
+    let (None, [session]) = (sessions, &all[..]) else {
         let mean = many(&mut meter, all, time);
         return figures(&with_shards(endpoint, mean));
     };
