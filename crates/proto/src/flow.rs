@@ -4,6 +4,7 @@
 use rudp_base::Instant;
 
 use crate::congestion::{AckSample, CongestionSample, Controller, SentSample};
+use crate::connection::MAX_BATCH;
 use crate::pacer::{Pace, Pacer};
 use crate::recovery::{Feed, Tally};
 
@@ -14,7 +15,7 @@ const LEAST_WINDOW: u64 = 2;
 /// Turns last for a millisecond, and as long as a batch or two packets take.
 const TURNS_PER_SECOND: u64 = 1_000;
 const LEAST_TURN: u64 = 3_000;
-const MOST_TURN: u64 = 64 << 10;
+const MOST_TURN: u64 = MAX_BATCH as u64;
 
 /// How much may be in flight, how fast it leaves, and what was counted for that.
 ///
@@ -39,8 +40,8 @@ pub(crate) struct Share {
     pub(crate) has_others: bool,
     /// Some of them wait for their turn.
     pub(crate) others_wait: bool,
-    /// What is left of the turn, if any of them waits for its end, in bytes. It is none if it is another
-    /// one's turn.
+    /// What is left of the session's turn, in bytes, if any of them waits for its end: 0 where it is
+    /// another one's turn.
     pub(crate) turn: Option<u64>,
 }
 

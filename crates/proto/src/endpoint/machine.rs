@@ -225,12 +225,8 @@ impl Endpoint {
             if let Some(slot) = self.slots.get_mut(index as usize) {
                 slot.is_touched = false;
             }
-            if self.report(now, index)
-                && let Some(slot) = self.slots.get_mut(index as usize)
-                && !slot.is_ready
-            {
-                slot.is_ready = true;
-                self.ready.push_back(index);
+            if self.report(now, index) {
+                self.ready(index);
             }
         }
     }

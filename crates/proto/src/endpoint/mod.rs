@@ -407,7 +407,8 @@ impl Endpoint {
         }
     }
 
-    /// It is a session's turn: if the pacer keeps it waiting, its deadline is another one.
+    /// A session may have something to send, or it is its turn: if the pacer keeps it waiting then, its
+    /// deadline is another one.
     fn ready(&mut self, index: u32) {
         if let Some(slot) = self.slots.get_mut(index as usize)
             && !core::mem::replace(&mut slot.is_ready, true)
