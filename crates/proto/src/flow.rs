@@ -12,10 +12,11 @@ use crate::recovery::{Feed, Tally};
 /// controller's may not hold one of this session, which would wait in front of all others for good.
 const LEAST_WINDOW: u64 = 2;
 
-/// Turns last for a millisecond, and as long as a batch or two packets take.
+/// Turns last for a millisecond, but two packets at least, and a few batches at most: what a session needs
+/// to be visited is not in the processor's cache where there are many, which each turn pays for.
 const TURNS_PER_SECOND: u64 = 1_000;
 const LEAST_TURN: u64 = 3_000;
-const MOST_TURN: u64 = MAX_BATCH as u64;
+const MOST_TURN: u64 = 3 * MAX_BATCH as u64;
 
 /// How much may be in flight, how fast it leaves, and what was counted for that.
 ///
@@ -219,6 +220,40 @@ mod tests {
         assert!(flow.turn() == Some(800) && flow.ends_turn(1_200));
         flow.on_sent(1_200);
         assert_eq!((flow.turn(), flow.room(0)), (Some(0), 0));
+    }
+
+    /// Lets packets leave at a rate.
+    #[derive(Debug)]
+    struct Paced(u64);
+
+    impl Controller for Paced {
+        fn on_sent(&mut self, _: &SentSample) {}
+        fn on_ack(&mut self, _: &AckSample) {}
+        fn on_congestion(&mut self, _: &CongestionSample) {}
+        fn on_undo(&mut self, _: Instant) {}
+        fn on_path(&mut self, _: u32, _: bool) {}
+
+        fn window(&self) -> u64 {
+            u64::MAX
+        }
+
+        fn pacing_rate(&self) -> Option<u64> {
+            Some(self.0)
+        }
+    }
+
+    #[test]
+    fn a_turn_is_a_millisecond_within_bounds() {
+        for (rate, turn) in [
+            (0, 3_000),
+            (2_999_999, 3_000),
+            (12_500_000, 12_500),
+            (196_607_999, 196_607),
+            (u64::MAX, 196_608),
+        ] {
+            assert_eq!(Flow::new(Box::new(Paced(rate)), 1_200).turn_len(), turn);
+        }
+        assert_eq!(Flow::none().turn_len(), 196_608, "nothing is known of the rate");
     }
 
     #[test]

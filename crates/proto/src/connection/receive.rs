@@ -166,7 +166,7 @@ impl Connection {
     /// The frames of a packet have acted.
     fn after_frames(&mut self, now: Instant, received: &Received<'_>, seen: Seen) {
         let &Received { ecn, number, .. } = received;
-        self.rest.on_packet(now, seen.is_news);
+        self.rest.on_packets(now, seen.is_news.into());
         self.acks.on_packet(now, number, ecn, seen.is_ack_eliciting);
         if seen.is_ack_eliciting {
             self.lull.on_packet(now, self.recovery.rtt().smoothed());

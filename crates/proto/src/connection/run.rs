@@ -50,7 +50,7 @@ impl Connection {
         let (stream, end) = run.end();
         if count > 0 {
             self.streams.on_run(stream, end);
-            self.rest.on_packet(now, true);
+            self.rest.on_packets(now, count);
             self.on_eliciting_sent(now, count * size);
             self.mtu.on_full((count * size) as u64);
             self.on_left(now, count, count * size);

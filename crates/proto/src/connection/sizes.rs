@@ -63,7 +63,7 @@ impl Connection {
         let sent = Sent { number, bytes: size, is_ack_eliciting, is_ect0, is_size_probe: true };
         self.recovery.on_sent(now, sent, tokens, self.flow.feed());
         self.mtu.on_probe(size);
-        self.rest.on_packet(now, true);
+        self.rest.on_packets(now, 1);
         self.on_eliciting_sent(now, len);
         self.on_left(now, 1, len);
         Some(self.transmit(len, len, is_ect0))

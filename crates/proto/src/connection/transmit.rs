@@ -449,7 +449,7 @@ impl Connection {
         let bytes = u16::try_from(len).unwrap_or(u16::MAX);
         let sent = Sent { number, bytes, is_ack_eliciting, is_ect0, is_size_probe: false };
         let is_news = tokens.iter().any(|token| !matches!(token, Token::Ack { .. }));
-        self.rest.on_packet(now, is_news);
+        self.rest.on_packets(now, is_news.into());
         self.recovery.on_sent(now, sent, tokens, self.flow.feed());
         if is_ack_eliciting {
             self.on_eliciting_sent(now, len);
