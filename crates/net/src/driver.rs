@@ -305,6 +305,14 @@ impl<M: Machine, A: Application<M>> WeakDriver<M, A> {
     pub fn leave(&self, call: impl FnOnce(Instant, &mut M, &mut A) + Send + 'static) -> bool {
         self.shared.upgrade().is_some_and(|shared| shared.leave(call))
     }
+
+    /// Has a caller that sits at the socket, on a [`visit`](Driver::visit), look whether its visit is
+    /// over. Its own thread looks by itself after each turn, and has no need of this.
+    pub fn rouse(&self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.waker.wake();
+        }
+    }
 }
 
 impl<M: Machine, A: Application<M>> Thread<M, A> {

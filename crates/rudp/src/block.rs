@@ -58,7 +58,7 @@ pub(crate) fn at<T>(
     patience: Option<Duration>,
     poll: impl FnMut(&mut Context<'_>) -> Poll<Result<T>>,
 ) -> Result<T> {
-    shard.glance();
+    shard.glance(false);
     wait(patience, poll, |patience, is_woken| shard.attend(patience, is_woken))
 }
 

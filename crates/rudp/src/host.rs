@@ -69,9 +69,17 @@ impl Shard {
         }
     }
 
-    /// Does what the thread has left to a caller that attends again and again.
-    pub(crate) fn glance(&self) {
-        self.engine.look(&|| self.waits.of_sessions() == 0);
+    /// As [`attend`](Self::attend), whoever else waits: for a caller with many tasks, which are most of
+    /// those who do, and which come again at once. Others may have to wait for the thread a little longer.
+    pub(crate) fn attend_to_all(&self, is_over: &dyn Fn() -> bool) {
+        let is_alone = &|| true;
+        self.engine.visit(&Visit { is_over, deadline: None, spin: self.spin, is_alone });
+    }
+
+    /// Does what the thread has left to a caller that attends again and again, whoever else waits if it
+    /// attends `to_all`.
+    pub(crate) fn glance(&self, to_all: bool) {
+        self.engine.look(&|| to_all || self.waits.of_sessions() == 0);
     }
 }
 

@@ -56,6 +56,7 @@
 
 mod address;
 pub mod aio;
+mod attend;
 mod block;
 mod builder;
 mod closed;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use rudp_base::Instant;
 use rudp_proto::{Direction, Fail, Handle, Message, Priority, Read, SendMode, Session};
 
+use crate::attend;
 use crate::closed::Closed;
 use crate::error::{Error, Result};
 use crate::host::{Host, Shard};
@@ -114,6 +115,7 @@ impl Link {
         topic: Topic,
         attempt: impl FnOnce(&mut Session<'_>) -> Result<T, Fail>,
     ) -> Poll<Result<T>> {
+        ready!(attend::make_way(self.shard(), cx));
         let tried = self.turn(|_, session, waits| {
             let tried = attempt(session);
             if matches!(tried, Err(Fail::Blocked)) {

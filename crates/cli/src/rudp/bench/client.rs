@@ -3,7 +3,6 @@
 
 use std::cell::Cell;
 use std::io::Read as _;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -33,7 +32,7 @@ const LINGER: Duration = Duration::from_secs(8);
 pub(super) fn run(mode: Mode, endpoint: &Endpoint, to: &str, load: &Load) -> Result<(), Failure> {
     let open = || endpoint.connect(format!("{to}/{SERVICE}"), Trust::AnyKey);
     match mode {
-        Mode::Bulk => bulk(open, load.sessions, load.duration()?),
+        Mode::Bulk => bulk(endpoint, open, load.sessions, load.duration()?),
         Mode::Pingpong => pingpong(&open().map_err(failed)?, load.rounds),
         Mode::Conn => conn(&open, load),
         Mode::Idle => idle(&open, load.conns, load.hold()?),
@@ -43,6 +42,7 @@ pub(super) fn run(mode: Mode, endpoint: &Endpoint, to: &str, load: &Load) -> Res
 
 /// Sends over so many sessions of one endpoint at once, as tasks, or over one by calls that wait.
 fn bulk(
+    endpoint: &Endpoint,
     open: impl Fn() -> rudp::Result<Session>,
     sessions: Option<u32>,
     time: Duration,
@@ -53,7 +53,7 @@ fn bulk(
         let all: rudp::Result<Vec<_>> = (0..sessions).map(|_| open()).collect();
         let all = all.map_err(failed)?;
         let mut meter = Meter::begin();
-        meter.bytes = many(all, time);
+        meter.bytes = many(endpoint, all, time);
         return figures(&meter.figures("time"));
     }
     let session = open().map_err(failed)?;
@@ -76,18 +76,18 @@ fn bulk(
 }
 
 /// Sends over several sessions in one thread; how much was taken.
-fn many(sessions: Vec<Session>, time: Duration) -> u64 {
+fn many(endpoint: &Endpoint, sessions: Vec<Session>, time: Duration) -> u64 {
     let (chunk, sent) = (Bytes::from(vec![0x5a; CHUNK]), Cell::new(0));
     let (chunk, sent) = (&chunk, &sent);
-    let push = |session| -> Pin<Box<dyn Future<Output = ()> + '_>> {
+    let push = |session| {
         let session = aio::Session::from(session);
-        Box::pin(async move {
+        async move {
             while session.send_bytes(chunk.clone()).await.is_ok() {
                 sent.set(sent.get() + CHUNK as u64);
             }
-        })
+        }
     };
-    crowd(sessions.into_iter().map(push).collect(), time);
+    crowd(&endpoint.clone().into(), sessions.into_iter().map(push), time);
     sent.get()
 }
 

@@ -1,85 +1,65 @@
 //! [`crowd`]: many sessions in one thread, as programs with many clients have them: a session whose turn
 //! has come is polled, the others cost nothing. What a session does is its future's.
 
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::{Poll, Waker, ready};
+use std::thread;
 use std::time::{Duration, Instant};
 
-/// Whose turn it is, and who is to be told.
-struct Queue {
-    ready: Mutex<Vec<usize>>,
-    thread: Thread,
-}
-
-struct Turn {
-    index: usize,
-    is_ready: AtomicBool,
-    queue: Arc<Queue>,
-}
-
-impl Wake for Turn {
-    fn wake(self: Arc<Self>) {
-        if self.is_ready.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let mut ready = self.queue.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        ready.push(self.index);
-        if ready.len() == 1 {
-            self.queue.thread.unpark();
-        }
-    }
-}
-
-type Task<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use rudp::aio::Endpoint;
 
 /// Runs all of them for `time`, or until they are done.
-pub(super) fn crowd(mut tasks: Vec<Task<'_>>, time: Duration) {
-    let (begun, mut left) = (Instant::now(), tasks.len());
-    let queue = Arc::new(Queue { ready: Mutex::default(), thread: thread::current() });
-    let turns: Vec<_> = (0..left)
-        .map(|index| {
-            let queue = Arc::clone(&queue);
-            Arc::new(Turn { index, is_ready: AtomicBool::new(false), queue })
-        })
-        .collect();
-    turns.iter().cloned().for_each(Wake::wake);
-    while left > 0 && begun.elapsed() < time {
-        let mut ready = queue.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = std::mem::take(&mut *ready);
-        drop(ready);
-        if now.is_empty() {
-            thread::park_timeout(time.saturating_sub(begun.elapsed()));
-            // Whoever wakes one most often wakes others with it: all of them have their turn then.
-            thread::yield_now();
+pub(super) fn crowd<T>(endpoint: &Endpoint, tasks: impl Iterator<Item = T>, time: Duration)
+where
+    T: Future<Output = ()>,
+{
+    let mut tasks: FuturesUnordered<_> = tasks.collect();
+    let mut end = pin!(sleep(time));
+    endpoint.block_on(poll_fn(|cx| {
+        if end.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
         }
-        for index in now {
-            turns[index].is_ready.store(false, Ordering::Release);
-            let waker = Waker::from(Arc::clone(&turns[index]));
-            let mut context = Context::from_waker(&waker);
-            if tasks[index].as_mut().poll(&mut context).is_ready() {
-                tasks[index] = Box::pin(std::future::pending());
-                left -= 1;
-            }
+        while ready!(tasks.poll_next_unpin(cx)).is_some() {}
+        Poll::Ready(())
+    }));
+}
+
+/// Waits for `time`, with a thread of its own.
+async fn sleep(time: Duration) {
+    let (begun, sleeper) = (Instant::now(), Arc::new(Mutex::new(None::<Waker>)));
+    let own = Arc::clone(&sleeper);
+    thread::spawn(move || {
+        thread::sleep(time);
+        let sleeper = own.lock().unwrap_or_else(PoisonError::into_inner).take();
+        sleeper.into_iter().for_each(Waker::wake);
+    });
+    poll_fn(|cx| {
+        let mut sleeper = sleeper.lock().unwrap_or_else(PoisonError::into_inner);
+        if begun.elapsed() >= time {
+            return Poll::Ready(());
         }
-    }
+        *sleeper = Some(cx.waker().clone());
+        Poll::Pending
+    })
+    .await;
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::future::poll_fn;
-    use std::task::Poll;
 
     use super::*;
 
     #[test]
     fn each_has_its_turns_and_the_end_is_in_time() {
+        let endpoint = Endpoint::from(rudp::Endpoint::builder().build().unwrap());
         let counts = [const { Cell::new(0) }; 3];
         let tasks = counts.iter().map(|count| {
-            Box::pin(poll_fn(|cx| {
+            poll_fn(|cx| {
                 count.set(count.get() + 1);
                 if count.get() == 100 {
                     return Poll::Ready(());
@@ -87,10 +67,10 @@ mod tests {
                 let waker = cx.waker().clone();
                 thread::spawn(move || waker.wake());
                 Poll::Pending
-            })) as Task<'_>
+            })
         });
-        crowd(tasks.collect(), Duration::from_mins(1));
+        crowd(&endpoint, tasks, Duration::from_mins(1));
         assert!(counts.iter().all(|count| count.get() == 100));
-        crowd(vec![Box::pin(std::future::pending())], Duration::from_millis(5));
+        crowd(&endpoint, std::iter::once(std::future::pending()), Duration::from_millis(5));
     }
 }

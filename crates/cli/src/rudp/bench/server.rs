@@ -3,7 +3,6 @@
 
 use std::cell::Cell;
 use std::io::Read as _;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,7 +46,7 @@ fn bulk(endpoint: &Endpoint, time: Duration, sessions: Option<u32>) -> Result<()
     }
     let mut meter = Meter::begin();
     let (None, [session]) = (sessions, &all[..]) else {
-        let mean = many(&mut meter, all, time);
+        let mean = many(endpoint, &mut meter, all, time);
         return figures(&with_shards(endpoint, mean));
     };
     session.set_read_timeout(Some(GLANCE)).map_err(failed)?;
@@ -71,19 +70,19 @@ fn bulk(endpoint: &Endpoint, time: Duration, sessions: Option<u32>) -> Result<()
 
 /// Counts what several sessions send, and what the slowest of them does.
 #[expect(clippy::cast_precision_loss, reason = "a share for people, of less than 2^53 bytes")]
-fn many(meter: &mut Meter, sessions: Vec<Session>, time: Duration) -> Value {
+fn many(endpoint: &Endpoint, meter: &mut Meter, sessions: Vec<Session>, time: Duration) -> Value {
     let counts = vec![Cell::new(0u64); sessions.len()];
-    let count = |(session, count): (Session, _)| -> Pin<Box<dyn Future<Output = ()> + '_>> {
+    let count = |(session, count): (Session, _)| {
         let (session, count): (_, &Cell<u64>) = (aio::Session::from(session), count);
-        Box::pin(async move {
+        async move {
             while let Ok(data) = session.receive_bytes().await
                 && !data.is_empty()
             {
                 count.set(count.get() + data.len() as u64);
             }
-        })
+        }
     };
-    crowd(sessions.into_iter().zip(&counts).map(count).collect(), time);
+    crowd(&endpoint.clone().into(), sessions.into_iter().zip(&counts).map(count), time);
     meter.bytes = counts.iter().map(Cell::get).sum();
     let mut value = meter.figures("time");
     let slowest = counts.iter().map(Cell::get).min().unwrap_or(0);
