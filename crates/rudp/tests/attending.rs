@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::pattern;
 use futures_lite::future;
@@ -176,6 +176,15 @@ fn a_panic_ends_it_and_others_go_on() {
         outer.block_on(async { panic!("on purpose") });
     }));
     assert!(caught.is_err());
+    // Here nobody has to make way any more, however long one goes on.
+    let session = rudp::Endpoint::from(outer.clone()).connect(inner.local_addr(), Trust::AnyKey);
+    let session = Session::from(session.unwrap());
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(2) {
+        let sent = future::block_on(future::poll_once(session.send("")));
+        assert!(sent.is_some_and(|sent| sent.is_ok()));
+    }
+    drop((session, inner.block_on(inner.accept()).unwrap()));
     // One within another, and a call that blocks in the thread that attends.
     outer.block_on(async {
         let to = inner.local_addr();
