@@ -69,14 +69,13 @@ impl Window {
         self.consumed
     }
 
-    /// Bytes were read or discarded. Says whether the peer has to be told of a new limit, which is so
-    /// from a quarter of the window on, and if there is `more` to read from half of it on: one that is
-    /// told when all was read saves several before.
-    pub(super) fn consume(&mut self, bytes: u64, more: bool) -> bool {
+    /// Bytes were read or discarded. Says whether the peer has to be told of a new limit, which is
+    /// so from a quarter of the window on.
+    pub(super) fn consume(&mut self, bytes: u64) -> bool {
         self.consumed = self.consumed.saturating_add(bytes);
         let granted = self.limit.saturating_sub(self.consumed);
-        let part = self.size.div_ceil(if more { 2 } else { 4 }).max(1);
-        self.limit < varint::MAX && self.size.saturating_sub(granted) >= part
+        self.limit < varint::MAX
+            && self.size.saturating_sub(granted) >= self.size.div_ceil(4).max(1)
     }
 
     /// The reader waits for data that are missing, while others went up to `highest`. Says whether
@@ -171,13 +170,11 @@ mod tests {
     #[test]
     fn a_new_limit_is_told_from_a_quarter_on() {
         let mut window = Window::new(100);
-        assert!(!window.consume(24, false));
-        assert!(window.consume(1, false));
+        assert!(!window.consume(24));
+        assert!(window.consume(1));
         assert_eq!(window.renew(millis(1), RTT, 100, |growth| growth), 125);
-        assert!(!window.consume(24, false));
-        assert!(!window.consume(25, true), "there is more to read");
-        assert!(window.consume(0, false), "all was read");
-        assert!(window.consume(1, true));
+        assert!(!window.consume(24));
+        assert!(window.consume(1));
     }
 
     #[test]
@@ -185,7 +182,7 @@ mod tests {
         let run = |step: u64, max: u64, grant: u64| {
             let (mut window, mut left) = (Window::new(100), grant);
             for turn in 1..=20 {
-                if window.consume(window.size() / 2, false) {
+                if window.consume(window.size() / 2) {
                     window.renew(millis(turn * step), RTT, max, |growth| {
                         let given = growth.min(left);
                         left -= given;
@@ -215,7 +212,7 @@ mod tests {
     #[test]
     fn limits_end_where_numbers_do() {
         let mut window = Window::new(varint::MAX);
-        assert!(!window.consume(varint::MAX / 2, false));
+        assert!(!window.consume(varint::MAX / 2));
         assert_eq!(window.renew(millis(1), RTT, u64::MAX, |growth| growth), varint::MAX);
     }
 

@@ -128,7 +128,7 @@ impl Streams {
         let growth = receiver.extend(upto, frame.end, credit)?;
         self.received += growth;
         if !receiver.takes_data() {
-            self.consume(growth, false);
+            self.consume(growth);
             self.settle(stream);
             return Ok(());
         }
@@ -277,7 +277,7 @@ impl Streams {
         let takes_data = receiver.takes_data();
         self.received += growth;
         if !takes_data {
-            self.consume(growth, false);
+            self.consume(growth);
         } else if !is_whole && let Some(receiver) = self.receiver(stream) {
             let unread = receiver.unread();
             receiver.reset = Some(code);
@@ -285,7 +285,7 @@ impl Streams {
             {
                 receiver.buffer.clear(&mut self.receive_pool);
             }
-            self.consume(unread, false);
+            self.consume(unread);
             self.announce(stream, record::READABLE);
         }
         self.settle(stream);

@@ -362,11 +362,10 @@ impl Streams {
         let len = take(&mut receiver.buffer, &mut self.receive_pool);
         let end = receiver.end == Some(receiver.buffer.read());
         let is_told = receiver.telling.on_progress(&receiver.progress());
-        let more = receiver.buffer.read() < receiver.buffer.contiguous();
         let is_window_due =
-            len > 0 && receiver.window.consume(len as u64, more) && receiver.end.is_none();
+            len > 0 && receiver.window.consume(len as u64) && receiver.end.is_none();
         receiver.is_reported |= end;
-        self.consume(len as u64, more);
+        self.consume(len as u64);
         self.owe_if(is_told, stream, record::RECEIPT);
         self.owe_if(is_window_due, stream, record::MAX_DATA);
         if end {
@@ -384,9 +383,9 @@ impl Streams {
         }
     }
 
-    /// Bytes of the connection's window were read or discarded. There may be `more` to read.
-    pub(super) fn consume(&mut self, bytes: u64, more: bool) {
-        if bytes > 0 && self.window.consume(bytes, more) {
+    /// Bytes of the connection's window were read or discarded.
+    pub(super) fn consume(&mut self, bytes: u64) {
+        if bytes > 0 && self.window.consume(bytes) {
             self.due.max_data = true;
         }
     }
@@ -418,7 +417,7 @@ impl Streams {
         let unread = if receiver.takes_data() { receiver.unread() } else { 0 };
         receiver.stopped.get_or_insert(code);
         receiver.buffer.clear(&mut self.receive_pool);
-        self.consume(unread, false);
+        self.consume(unread);
         self.owe_if(is_due, stream, record::RECEIPT);
         self.settle(stream);
     }
