@@ -326,7 +326,12 @@ impl<M: Machine, A: Application<M>> Shared<M, A> {
         if wake {
             self.waker.wake();
         }
+        let is_anybody_woken = !wakes.is_empty();
         self.wakes.fire(wakes);
+        if is_anybody_woken && self.seat.has_guest() {
+            // A guest's visit may be over with that, which it has to look for.
+            self.waker.wake();
+        }
         result
     }
 

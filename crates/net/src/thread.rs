@@ -83,8 +83,12 @@ fn serve<M: Machine, A: Application<M>>(shared: &Shared<M, A>) -> io::Result<()>
             // With the seat free: a waker may call the driver, and want to sit down for it.
             drop(place);
             shared.wakes.fire(wakes);
-            // A guest has sat down meanwhile.
-            let Some(again) = shared.seat.try_sit() else { return Ok(()) };
+            let Some(again) = shared.seat.try_sit() else {
+                // A guest has sat down meanwhile, and may have looked before it was told that its visit
+                // is over.
+                shared.waker.wake();
+                return Ok(());
+            };
             place = again;
         }
         if has_to_leave() {

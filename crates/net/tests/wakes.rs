@@ -10,15 +10,16 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Barrier};
 use std::task::{Wake, Waker};
-use std::thread::ThreadId;
+use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use common::{Event, PATIENCE, Peer, address};
 use rudp_base::{Application, Instant};
-use rudp_net::{Driver, DriverOptions, Socket, SocketOptions};
+use rudp_net::{Driver, DriverOptions, Socket, SocketOptions, Visit};
 
 /// Wakes those who wait for an event at each event, and others when they are named.
 #[derive(Default)]
@@ -62,10 +63,10 @@ impl Wake for Caller {
     fn wake(self: Arc<Self>) {
         // From another thread as well: it must not wait for the one that wakes either.
         let other = self.driver.clone();
-        std::thread::spawn(move || other.with(|_, peer, _| peer.count += 1)).join().unwrap();
+        thread::spawn(move || other.with(|_, peer, _| peer.count += 1)).join().unwrap();
         self.driver.with(|_, peer, _| peer.count += 1);
         self.driver.post(|_, peer, _| peer.count += 1);
-        self.tell.send(std::thread::current().id()).unwrap();
+        self.tell.send(thread::current().id()).unwrap();
     }
 }
 
@@ -78,7 +79,7 @@ fn caller(driver: &DoormanDriver) -> (Waker, Receiver<ThreadId>) {
 fn a_waker_may_call_the_driver_whoever_wakes_it() {
     let driver = start();
     let (waker, told) = caller(&driver);
-    let myself = std::thread::current().id();
+    let myself = thread::current().id();
 
     let due = waker.clone();
     driver.with(|_, _, doorman| doorman.due.push(due));
@@ -119,7 +120,7 @@ fn the_wakes_of_a_call_that_was_left_are_its_holders() {
     told.recv_timeout(PATIENCE).unwrap();
     // By another thread, while a third holds the lock.
     let (held, release) = (Barrier::new(2), Barrier::new(2));
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         scope.spawn(|| {
             driver.with(|_, _, _| {
                 held.wait();
@@ -131,7 +132,7 @@ fn the_wakes_of_a_call_that_was_left_are_its_holders() {
         assert!(told.try_recv().is_err(), "woken under the lock");
         release.wait();
         // Nobody calls the driver any more, which would make the call that was left.
-        assert_ne!(told.recv_timeout(PATIENCE).unwrap(), std::thread::current().id());
+        assert_ne!(told.recv_timeout(PATIENCE).unwrap(), thread::current().id());
     });
     assert!(told.try_recv().is_err(), "woken twice");
 }
@@ -151,7 +152,7 @@ fn no_wake_is_lost_and_none_comes_twice() {
     let driver = start();
     let (threads, calls) = (4, 2_000);
     let bell = Arc::new(Bell::default());
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 for n in 0..calls {
@@ -173,7 +174,7 @@ fn no_wake_is_lost_and_none_comes_twice() {
     while driver.with(|_, _, doorman| !doorman.waiting.is_empty()) {
         assert!(started.elapsed() < PATIENCE, "no event comes");
         cause_event(&driver);
-        std::thread::yield_now();
+        thread::yield_now();
     }
     assert!(driver.finish().is_some());
     assert_eq!(bell.0.load(Ordering::Relaxed), threads * calls);
@@ -201,9 +202,69 @@ fn a_waker_that_panics_ends_neither_the_driver_nor_the_call() {
     let started = std::time::Instant::now();
     while bell.0.load(Ordering::Relaxed) < 2 {
         assert!(started.elapsed() < PATIENCE, "the driver's thread is gone");
-        std::thread::yield_now();
+        thread::yield_now();
     }
     assert!(driver.try_with(|_, _, _| ()).is_ok());
     driver.shutdown();
     driver.join().unwrap();
+}
+
+/// Ends a visit, but not before the guest has looked whether it is over, and sleeps.
+#[derive(Default)]
+struct Late {
+    begun: AtomicBool,
+    looked: AtomicBool,
+    over: AtomicBool,
+}
+
+impl Wake for Late {
+    fn wake(self: Arc<Self>) {
+        self.begun.store(true, Ordering::Release);
+        while !self.looked.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+        thread::sleep(Duration::from_millis(20));
+        self.over.store(true, Ordering::Release);
+    }
+}
+
+#[test]
+fn a_guest_that_sits_down_meanwhile_hears_of_it() {
+    let (driver, late) = (start(), Arc::new(Late::default()));
+    let waker = Waker::from(Arc::clone(&late));
+    driver.with(|_, _, doorman| doorman.waiting.push(waker));
+    cause_event(&driver);
+    while !late.begun.load(Ordering::Acquire) {
+        thread::yield_now();
+    }
+    let is_over = || {
+        late.looked.store(true, Ordering::Release);
+        late.over.load(Ordering::Acquire)
+    };
+    let deadline = driver.clock().now() + PATIENCE;
+    let (spin, is_alone) = (Duration::ZERO, &|| true);
+    driver.visit(&Visit { is_over: &is_over, deadline: Some(deadline), spin, is_alone });
+    assert!(driver.clock().now() < deadline, "it slept until its patience was over");
+}
+
+#[test]
+fn a_guest_that_sits_hears_of_it_from_a_caller() {
+    let (driver, late) = (start(), Arc::new(Late::default()));
+    let is_over = || {
+        late.looked.store(true, Ordering::Release);
+        late.over.load(Ordering::Acquire)
+    };
+    let deadline = driver.clock().now() + PATIENCE;
+    let (spin, is_alone) = (Duration::ZERO, &|| true);
+    thread::scope(|scope| {
+        let waker = Waker::from(Arc::clone(&late));
+        scope.spawn(|| {
+            while !late.looked.load(Ordering::Acquire) {
+                thread::yield_now();
+            }
+            driver.with(|_, _, doorman| doorman.due.push(waker));
+        });
+        driver.visit(&Visit { is_over: &is_over, deadline: Some(deadline), spin, is_alone });
+    });
+    assert!(driver.clock().now() < deadline, "it slept until its patience was over");
 }
