@@ -114,9 +114,10 @@ impl Endpoint {
     /// future waits: no other thread has to wake it. That is the fastest way to run many sessions,
     /// as tasks of whatever the future is: a set of futures, or an executor that runs in this thread.
     ///
-    /// A task that always finds something to do makes way for others after 50 microseconds. Whoever
-    /// waits elsewhere for this endpoint is served as well, but up to 2 ms later while the future
-    /// computes. Of an endpoint with several shards it is the first that is served here; the others
+    /// A task that always finds something to do with sessions makes way for others after 50
+    /// microseconds: a call that could go on is pending once then. Whoever waits elsewhere for this
+    /// endpoint is served as well, but a few milliseconds later while the future computes, or two dozen
+    /// where the socket is read at intervals. Of an endpoint with several shards it is the first that is served here; the others
     /// have their threads. Futures may wait for anything else, such as timers and other endpoints.
     ///
     /// ```

@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-use std::time::Duration;
-
-use rudp_base::Instant;
+use std::time::{Duration, Instant};
 
 use crate::host::Shard;
 use crate::node::Sibling;
@@ -56,10 +54,13 @@ pub(crate) fn run<T>(shard: &Shard, future: impl Future<Output = T>) -> T {
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);
     let attendance = Attendance { shard: address(shard), turn: None };
-    let _end = End(ATTENDANCE.replace(Some(attendance)));
+    let _end = End(ATTENDANCE.get());
     loop {
+        // Whoever has waited begins anew.
+        ATTENDANCE.set(Some(attendance));
         shard.glance(true);
-        bell.state.store(RUNNING, Ordering::Release);
+        // A swap, so that the future sees what whoever rang before has done.
+        bell.state.swap(RUNNING, Ordering::AcqRel);
         if let Poll::Ready(result) = future.as_mut().poll(&mut context) {
             return result;
         }
@@ -67,22 +68,29 @@ pub(crate) fn run<T>(shard: &Shard, future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Has a task that is polled in an attending thread make way for the others if it has had its turn.
-/// Looks for datagrams otherwise, now and then.
+/// Has a task that is polled in an attending thread make way for the others if it has had its turn, at
+/// whichever shard. Looks for datagrams otherwise, now and then, if it is the one that is attended to.
 pub(crate) fn make_way(shard: &Shard, cx: &Context<'_>) -> Poll<()> {
-    let here = |attendance: &Attendance| attendance.shard == address(shard);
-    let Some(attendance) = ATTENDANCE.get().filter(here) else { return Poll::Ready(()) };
-    let (task, now) = (cx.waker().data().addr(), shard.engine.clock().now());
+    let Some(attendance) = ATTENDANCE.get() else { return Poll::Ready(()) };
+    let (task, now) = (cx.waker().data().addr(), Instant::now());
     let begun = attendance.turn.filter(|(last, _)| *last == task).map(|(_, since)| since);
-    let is_over = begun.is_some_and(|since| now.saturating_since(since) > TURN);
+    let is_over = begun.is_some_and(|since| now.duration_since(since) > TURN);
     let turn = (!is_over).then_some((task, begun.unwrap_or(now)));
     ATTENDANCE.set(Some(Attendance { turn, ..attendance }));
     if is_over {
         cx.waker().wake_by_ref();
         return Poll::Pending;
     }
-    shard.glance(true);
+    if attendance.shard == address(shard) {
+        shard.glance(true);
+    }
     Poll::Ready(())
+}
+
+/// The task that is polled has to wait: its next turn begins anew.
+pub(crate) fn end_turn() {
+    let attendance = ATTENDANCE.get();
+    ATTENDANCE.set(attendance.map(|attendance| Attendance { turn: None, ..attendance }));
 }
 
 fn address(shard: &Shard) -> usize {

@@ -124,7 +124,10 @@ impl Link {
             tried
         });
         match tried? {
-            Err(Fail::Blocked) => Poll::Pending,
+            Err(Fail::Blocked) => {
+                attend::end_turn();
+                Poll::Pending
+            }
             tried => Poll::Ready(tried.map_err(Error::from)),
         }
     }
@@ -292,6 +295,7 @@ impl Link {
         topic: Topic,
         question: impl FnOnce(&mut Session<'_>) -> Option<Result<T>>,
     ) -> Poll<Result<T>> {
+        ready!(attend::make_way(self.shard(), cx));
         let answer = self.turn(|_, session, waits| {
             let answer = question(session);
             if answer.is_none() {

@@ -22,7 +22,7 @@ use common::pattern;
 use futures_lite::future;
 use rudp::aio::{Endpoint, Session};
 use rudp::{Result, Trust};
-use smol::LocalExecutor;
+use smol::{LocalExecutor, Timer};
 
 const CLIENTS: usize = 20;
 
@@ -103,17 +103,33 @@ fn tasks_of_an_executor_need_no_other_thread() {
 
 #[test]
 fn whoever_never_waits_makes_way() {
+    let [endpoint, other] = [listening(), listening()];
+    let connect = endpoint.connect(endpoint.local_addr(), Trust::AnyKey);
+    let session = future::block_on(connect).unwrap();
+    for attending in [&endpoint, &other] {
+        attending.block_on(async {
+            let done = Cell::new(false);
+            let never_waits = async {
+                // Nothing is written, for which there is always room.
+                while !done.get() {
+                    session.send("").await.unwrap();
+                }
+            };
+            future::zip(never_waits, async { done.set(true) }).await;
+        });
+    }
+}
+
+#[test]
+fn whoever_waits_now_and_then_need_not_make_way() {
     let endpoint = listening();
     endpoint.block_on(async {
         let session = endpoint.connect(endpoint.local_addr(), Trust::AnyKey).await.unwrap();
-        let done = Cell::new(false);
-        let never_waits = async {
-            // Nothing is written, for which there is always room.
-            while !done.get() {
-                session.send("").await.unwrap();
-            }
-        };
-        future::zip(never_waits, async { done.set(true) }).await;
+        for _ in 0..20 {
+            let timer = Timer::after(Duration::from_millis(1));
+            assert!(future::poll_once(session.send("")).await.is_some());
+            timer.await;
+        }
     });
 }
 
