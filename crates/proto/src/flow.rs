@@ -186,7 +186,7 @@ impl Controller for Nobody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::congestion::Cubic;
+    use crate::congestion::{Cubic, Fixed};
 
     fn flow(share: Share) -> Flow {
         let mut flow = Flow::new(Box::new(Cubic::new(1_200)), 1_200);
@@ -222,26 +222,6 @@ mod tests {
         assert_eq!((flow.turn(), flow.room(0)), (Some(0), 0));
     }
 
-    /// Lets packets leave at a rate.
-    #[derive(Debug)]
-    struct Paced(u64);
-
-    impl Controller for Paced {
-        fn on_sent(&mut self, _: &SentSample) {}
-        fn on_ack(&mut self, _: &AckSample) {}
-        fn on_congestion(&mut self, _: &CongestionSample) {}
-        fn on_undo(&mut self, _: Instant) {}
-        fn on_path(&mut self, _: u32, _: bool) {}
-
-        fn window(&self) -> u64 {
-            u64::MAX
-        }
-
-        fn pacing_rate(&self) -> Option<u64> {
-            Some(self.0)
-        }
-    }
-
     #[test]
     fn a_turn_is_a_millisecond_within_bounds() {
         for (rate, turn) in [
@@ -251,7 +231,7 @@ mod tests {
             (196_607_999, 196_607),
             (u64::MAX, 196_608),
         ] {
-            assert_eq!(Flow::new(Box::new(Paced(rate)), 1_200).turn_len(), turn);
+            assert_eq!(Flow::new(Box::new(Fixed::new(rate, 1_200)), 1_200).turn_len(), turn);
         }
         assert_eq!(Flow::none().turn_len(), 196_608, "nothing is known of the rate");
     }
