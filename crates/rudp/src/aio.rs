@@ -117,8 +117,9 @@ impl Endpoint {
     /// A task that always finds something to do with sessions makes way for others after 50
     /// microseconds: a call that could go on is pending once then. Whoever waits elsewhere for this
     /// endpoint is served as well, but a few milliseconds later while the future computes, or two dozen
-    /// where the socket is read at intervals. Of an endpoint with several shards it is the first that is served here; the others
-    /// have their threads. Futures may wait for anything else, such as timers and other endpoints.
+    /// where the socket is read at intervals. Of an endpoint with several shards it is the first that is
+    /// served here; the others have their threads. Futures may wait for anything else, such as timers
+    /// and other endpoints.
     ///
     /// ```
     /// use futures_lite::future::try_zip;
