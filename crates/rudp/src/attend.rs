@@ -116,8 +116,8 @@ impl Bell {
 
     /// Waits until somebody rings, if nobody has since the future was polled.
     fn wait(&self, shard: &Shard) {
-        let orders = (Ordering::AcqRel, Ordering::Acquire);
-        if self.state.compare_exchange(RUNNING, WAITING, orders.0, orders.1).is_ok() {
+        let (found, otherwise) = (Ordering::AcqRel, Ordering::Acquire);
+        if self.state.compare_exchange(RUNNING, WAITING, found, otherwise).is_ok() {
             shard.attend_to_all(&|| self.is_rung());
         }
         // Another thread does the shard's work, or it had to end.
