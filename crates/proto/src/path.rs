@@ -72,6 +72,18 @@ struct Trial {
     sent: u64,
 }
 
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    /// A server stays where it is. What a client sends it follows the system's routes, and so leaves
+    /// from wherever the system chooses (docs/PROTOCOL.md, 9.3.3 and 9.3.7).
+    Server,
+    /// A client of the plain profile stays as well (3.6). It is answered from where it asked.
+    Settled,
+    /// A client that may move.
+    Roaming,
+}
+
 /// The state of a session's path.
 #[derive(Debug)]
 pub(crate) struct Path {
@@ -81,10 +93,9 @@ pub(crate) struct Path {
     /// The way that packets were last proven to take, both ends of it.
     home: Option<Address>,
     /// This side has another socket, to which nothing has come yet: `current` has the old one's
-    /// address.
+    /// address, and it is not known that packets get there.
     is_rebound: bool,
-    /// Only a server's peer may move, and only with encryption.
-    may_roam: bool,
+    peer: Peer,
     trial: Option<Box<Trial>>,
     /// Proven addresses of before, until they are forgotten. The newest is the last.
     proven: Vec<(SocketAddr, Instant)>,
@@ -94,15 +105,14 @@ pub(crate) struct Path {
 }
 
 impl Path {
-    /// A path to a peer that stays where it is: a server, or anybody in the plain profile
-    /// (docs/PROTOCOL.md, 9.3.3 and 3.6).
+    /// A path to a client that stays where it is, as in the plain profile (docs/PROTOCOL.md, 3.6).
     pub(crate) fn fixed(peer: Address) -> Self {
         Self {
             current: peer,
             learnt_on: peer.remote,
             home: Some(peer),
             is_rebound: false,
-            may_roam: false,
+            peer: Peer::Settled,
             trial: None,
             proven: Vec::new(),
             responses: Vec::new(),
@@ -110,9 +120,14 @@ impl Path {
         }
     }
 
+    /// A client's path to its server, which stays where it is (docs/PROTOCOL.md, 9.3.3).
+    pub(crate) fn to_server(server: Address) -> Self {
+        Self { peer: Peer::Server, ..Self::fixed(server) }
+    }
+
     /// A server's path to a client whose address the handshake has proven.
     pub(crate) fn roaming(peer: Address) -> Self {
-        Self { may_roam: true, ..Self::fixed(peer) }
+        Self { peer: Peer::Roaming, ..Self::fixed(peer) }
     }
 
     /// A server's path to a client whose ACK, a datagram of `bytes`, came from another address than
@@ -129,8 +144,12 @@ impl Path {
 
     /// Where packets go.
     pub(crate) fn address(&self) -> Address {
-        let local = self.current.local.filter(|_| !self.is_rebound);
-        Address { local, ..self.current }
+        self.leaving(self.current)
+    }
+
+    /// An answer's way to where a packet `from` there came from.
+    fn leaving(&self, from: Address) -> Address {
+        Address { local: from.local.filter(|_| self.peer != Peer::Server), ..from }
     }
 
     /// The way that packets were last proven to take; none if they never were.
@@ -143,18 +162,14 @@ impl Path {
         self.trial.is_none() && !self.is_rebound
     }
 
-    /// This side has another socket (docs/PROTOCOL.md, 9.3.6): what is sent leaves from wherever the
-    /// system chooses, until a packet shows which address that is.
+    /// This side has another socket (docs/PROTOCOL.md, 9.3.6). It is a client's.
     pub(crate) fn on_rebound(&mut self) {
         self.is_rebound = true;
-        for (to, _) in &mut self.responses {
-            to.local = None;
-        }
     }
 
     /// Whether packets from `remote` are looked at. Others are dropped unopened.
     pub(crate) fn accepts(&self, remote: SocketAddr) -> bool {
-        self.may_roam || remote == self.current.remote
+        self.peer == Peer::Roaming || remote == self.current.remote
     }
 
     /// How many bytes may be sent to the current address (docs/PROTOCOL.md, 9.3.1).
@@ -198,7 +213,7 @@ impl Path {
                 Moved { fresh }
             });
         }
-        if arrival.is_highest && self.may_roam {
+        if arrival.is_highest && self.peer == Peer::Roaming {
             return self.go_to(now, probe_timeout(), arrival);
         }
         None
@@ -262,7 +277,7 @@ impl Path {
         if self.responses.len() == MOST_RESPONSES {
             self.responses.remove(0);
         }
-        self.responses.push((from, bytes));
+        self.responses.push((self.leaving(from), bytes));
     }
 
     /// `PATH_RESPONSE` came, from whatever address (docs/PROTOCOL.md, 9.3.3).

@@ -108,12 +108,13 @@ impl Network {
         self.directory.get(&address).copied()
     }
 
-    /// Sends each datagram of a batch from a node.
+    /// Sends each datagram of a batch from a node, unless it does not have the address, which is an error
+    /// then.
     pub(crate) fn send(
         &mut self,
         now: Instant,
         sender: AnyNode,
-        from: SocketAddr,
+        from: Result<SocketAddr, SocketAddr>,
         transmit: &Transmit,
         bytes: &mut [u8],
     ) {
@@ -130,13 +131,18 @@ impl Network {
         &mut self,
         now: Instant,
         sender: AnyNode,
-        from: SocketAddr,
+        source: Result<SocketAddr, SocketAddr>,
         transmit: &Transmit,
         bytes: &mut [u8],
     ) {
         self.sent += 1;
+        let (Ok(from) | Err(from)) = source;
         let header = Header { number: self.sent, from, to: transmit.remote, ecn: transmit.ecn };
         self.trace.packet(now, What::Sent, &header, bytes);
+        if source.is_err() {
+            self.trace.packet(now, What::Dropped(DropCause::NoSource), &header, &[]);
+            return;
+        }
         let scripted = self.script.apply(bytes);
         let Some(receiver) = self.receiver(header.to) else {
             self.trace.packet(now, What::Dropped(DropCause::NoReceiver), &header, &[]);

@@ -20,6 +20,8 @@ pub enum DropCause {
     Loss,
     /// Nobody has the address it was sent to; a world's cause, never a link's.
     NoReceiver,
+    /// The node does not have the address it was to leave from; a world's cause, never a link's.
+    NoSource,
 }
 
 /// Counters of a link since it was made.
@@ -90,8 +92,8 @@ impl LinkStats {
             DropCause::Ecn => self.dropped_ecn += 1,
             DropCause::Queue => self.dropped_queue += 1,
             DropCause::Loss => self.dropped_loss += 1,
-            // A packet without a receiver has no link, or has left it.
-            DropCause::NoReceiver => {}
+            // A packet without a receiver has no link, or has left it; one from nowhere never has one.
+            DropCause::NoReceiver | DropCause::NoSource => {}
         }
     }
 

@@ -255,6 +255,7 @@ impl fmt::Display for What {
             Self::Dropped(DropCause::Queue) => "dropped: queue full",
             Self::Dropped(DropCause::Loss) => "dropped: loss",
             Self::Dropped(DropCause::NoReceiver) => "dropped: no receiver",
+            Self::Dropped(DropCause::NoSource) => "dropped: no source",
         };
         f.write_str(word)
     }

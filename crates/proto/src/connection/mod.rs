@@ -193,7 +193,7 @@ impl Connection {
                 let peer = Address { remote: opened.remote, local: opened.local };
                 let keys = Keys::client(crypto, opened.suite, opened.secrets);
                 let confirmation = Some(Box::new((opened.ack, opened.deadline)));
-                (Path::fixed(peer), keys, confirmation, opened.reset_token)
+                (Path::to_server(peer), keys, confirmation, opened.reset_token)
             }
             Origin::Begun(begun, arrival) => {
                 let peer = Address { remote: arrival.remote, local: arrival.local };

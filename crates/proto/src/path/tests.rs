@@ -110,17 +110,30 @@ fn packets_to_a_new_socket_tell_whether_it_has_another_address() {
         (at_local(1), unknown, false),
     ];
     for (before, after, fresh) in cases {
-        let mut scene = Scene::new(Path::fixed(before));
-        scene.path.on_challenge(before, [1; 8]);
+        let mut scene = Scene::new(Path::to_server(before));
         scene.path.on_rebound();
-        assert_eq!((scene.path.address(), scene.path.is_proven()), (unknown, false));
-        assert_eq!(scene.probes(), [(unknown, Probe::Response([1; 8]))]);
+        assert!(!scene.path.is_proven());
         // One that was overtaken may have come any way.
         assert_eq!(scene.packet(1, before, false), None);
-        assert_eq!(scene.path.address(), unknown);
+        assert!(!scene.path.is_proven());
         assert_eq!(scene.packet(2, after, true), Some(Moved { fresh }));
-        assert_eq!((scene.path.address(), scene.path.is_proven()), (after, true));
+        assert!(scene.path.is_proven());
+        assert_eq!(scene.path.home(), Some(after));
         assert_eq!(scene.packet(3, after, true), None);
+    }
+}
+
+// spec: 9.3.7
+#[test]
+fn a_server_answers_from_where_it_was_asked_and_a_client_lets_the_system_choose() {
+    let at_local = |local: u8| Address { local: Some([10, 0, 1, local].into()), ..host(1) };
+    let paths = [(Path::fixed(at_local(1)), at_local(2)), (Path::to_server(at_local(1)), host(1))];
+    for (path, to) in paths {
+        let mut scene = Scene::new(path);
+        assert_eq!(scene.packet(1, at_local(2), true), None);
+        assert_eq!(scene.path.address(), to);
+        scene.path.on_challenge(at_local(2), [1; 8]);
+        assert_eq!(scene.probes(), [(to, Probe::Response([1; 8]))]);
     }
 }
 
@@ -266,11 +279,13 @@ fn a_session_can_begin_at_an_unproven_address() {
 // spec: 9.3.3, 3.6
 #[test]
 fn a_client_and_the_plain_profile_know_one_address() {
-    let mut scene = Scene::new(Path::fixed(host(1)));
-    assert!(scene.path.accepts(host(1).remote));
-    assert!(!scene.path.accepts(host(2).remote) && !scene.path.accepts(port(1, 2).remote));
-    assert_eq!(scene.packet(1, host(2), true), None);
-    assert_eq!((scene.path.address(), scene.path.timeout()), (host(1), None));
+    for path in [Path::to_server(host(1)), Path::fixed(host(1))] {
+        let mut scene = Scene::new(path);
+        assert!(scene.path.accepts(host(1).remote));
+        assert!(!scene.path.accepts(host(2).remote) && !scene.path.accepts(port(1, 2).remote));
+        assert_eq!(scene.packet(1, host(2), true), None);
+        assert_eq!((scene.path.address(), scene.path.timeout()), (host(1), None));
+    }
     assert!(Path::roaming(host(1)).accepts(host(2).remote));
 }
 

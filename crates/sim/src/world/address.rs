@@ -19,11 +19,17 @@ impl Address {
     }
 }
 
-/// The address that a batch leaves from: the public one of the local one that the machine chose. A
-/// choice that is not the node's (it moved since) becomes its first.
-pub(super) fn source(addresses: &[Address], chosen: Option<IpAddr>) -> SocketAddr {
-    let chosen = chosen.and_then(|ip| addresses.iter().find(|address| address.local == ip));
-    chosen.unwrap_or(&addresses[0]).public
+/// The address that a batch leaves from: the public one of the local one that the machine chose, or the
+/// node's first where it leaves that to the system. What the node does not have is an error, as systems
+/// have it: the node moved since.
+pub(super) fn source(
+    addresses: &[Address],
+    chosen: Option<IpAddr>,
+) -> Result<SocketAddr, SocketAddr> {
+    let first = addresses[0].public;
+    let Some(chosen) = chosen else { return Ok(first) };
+    let own = addresses.iter().find(|address| address.local == chosen);
+    own.map(|own| own.public).ok_or(SocketAddr::new(chosen, first.port()))
 }
 
 /// The local address of what was sent to `public`.

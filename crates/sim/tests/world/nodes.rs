@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Wake;
 
 use rudp_base::{Application, Instant, Transmit};
-use rudp_sim::{LinkConfig, Runner, World};
+use rudp_sim::{DropCause, LinkConfig, Runner, What, World};
 
 use crate::machines::{Count, MS, Peer, PeerId, address, millis, world_of};
 
@@ -100,8 +100,9 @@ fn answers_from_behind_a_nat_leave_from_the_public_address_they_were_asked_at() 
 }
 
 #[test]
-fn a_chosen_source_that_is_gone_becomes_the_first() {
+fn nothing_leaves_from_an_address_that_is_gone() {
     let (mut world, [alice, bob]) = world_of(1);
+    world.record_trace(true);
     world.alias(alice, address(3));
     world.move_to(alice, address(9));
     world.with(alice, |_, peer, _| {
@@ -110,7 +111,10 @@ fn a_chosen_source_that_is_gone_becomes_the_first() {
         peer.outbox.push_back((transmit, vec![1]));
     });
     world.run_until_idle(millis(1));
-    assert_eq!(world.machine(bob).inbox[0].remote, address(9));
+    assert!(world.machine(bob).inbox.is_empty());
+    let last = world.trace().records().last().unwrap();
+    let from = (address(1).ip(), address(9).port());
+    assert_eq!((last.what, last.from), (What::Dropped(DropCause::NoSource), from.into()));
 }
 
 #[test]
