@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use rudp_base::Instant;
 
+use crate::receive::CALL_BYTES;
+
 /// How far apart batches are taken to come at most. After a pause it takes about a dozen that come
 /// close together until the socket is left alone.
 const LONGEST_GAP: Duration = Duration::from_millis(10);
@@ -70,7 +72,8 @@ impl Moderation {
 
     /// Until when the socket is to be left alone, if that is worth it: for at most `delay` since it
     /// was last looked at, until `deadline`, when there is something to do in any case, and until what
-    /// comes has filled half of the `room` bytes of the socket's buffer.
+    /// comes has filled half of the `room` bytes of the socket's buffer, or of the bytes that one call
+    /// brings at most: who gets so much by each wake-up has few of them.
     pub(crate) fn until(
         &self,
         now: Instant,
@@ -83,7 +86,7 @@ impl Moderation {
         }
         // When nothing comes any more, that shows before the next batch does.
         let gap = self.gap.max(now - self.received_at);
-        let fitting = u32::try_from(room / 2 / self.size).unwrap_or(u32::MAX);
+        let fitting = u32::try_from(room.min(CALL_BYTES) / 2 / self.size).unwrap_or(u32::MAX);
         let latest = self.looked_at + delay.min(gap.saturating_mul(fitting));
         match deadline.filter(|deadline| *deadline <= latest) {
             Some(deadline) => {
@@ -157,11 +160,11 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_meanwhile_fits_into_half_of_the_buffer() {
+    fn what_comes_meanwhile_fits_into_half_of_the_buffer_and_of_a_call() {
         let until = |gap, room| stream_of(gap).until(at(0), US * 2_000, None, room);
         assert_eq!(until(10, 200_000), Some(at(10 * 68)));
         assert_eq!(until(10, 5_000), None);
-        assert_eq!(until(1, 4 << 20), Some(at(1_427)));
+        assert_eq!(until(10, 4 << 20), Some(at(10 * 89)));
     }
 
     #[test]

@@ -16,7 +16,7 @@ const FEW: usize = if BATCHES < 4 { BATCHES } else { 4 };
 
 /// How many bytes one call should bring at most: what the processor's cache holds until the machine
 /// has handled them. To read them from memory again costs half as much as to receive them.
-const CALL_BYTES: usize = FEW * BATCH_BYTES;
+pub(crate) const CALL_BYTES: usize = FEW * BATCH_BYTES;
 
 /// The room for one batch: what the system merges at most, rounded up.
 const BATCH_BYTES: usize = 65_536;

@@ -6,8 +6,17 @@ use core::time::Duration;
 
 use rudp_base::Instant;
 
-/// On shorter paths packets are read at once: a timer is no better there than a wake-up.
+/// On shorter paths it is not a part of the round trip: a timer for that would be no better than a
+/// wake-up.
 const LEAST_RTT: Duration = Duration::from_millis(10);
+
+/// How long packets may lie there: long enough for a dozen that come one by one, and too short to hold
+/// up a sender that has something like a millisecond's packets in flight.
+const SHORT: Duration = Duration::from_micros(50);
+
+/// Where a round trip takes less, packets are counted for so long: those of a few bursts alone are no
+/// bulk, and too few fall into it.
+const LEAST_ROUND: Duration = Duration::from_millis(1);
 
 /// Packets may lie unread for this part of a round trip: by no more do its time and what depends on it
 /// grow.
@@ -31,7 +40,7 @@ const MEMORY: Duration = Duration::from_millis(100);
 /// it [only receives](receives_bulk) and `most` is set.
 pub(crate) fn read_delay(rtt: Duration, coming: u64, most: Duration) -> Duration {
     if rtt < LEAST_RTT {
-        return Duration::ZERO;
+        return SHORT.min(most / 2);
     }
     let delay = (rtt / PART_OF_RTT).min(most / 2);
     let coming = u32::try_from(coming).unwrap_or(u32::MAX).max(1);
@@ -55,16 +64,18 @@ pub(crate) struct Inflow {
 }
 
 impl Inflow {
-    /// How many it were in the last round trip of `rtt`, or are in this one by now if that is more.
-    /// `received` have come in all.
+    /// How many it were in the last round trip of `rtt`, or are in this one by now if that is more; in a
+    /// millisecond where that is longer. `received` have come in all.
     pub(crate) fn packets(&mut self, now: Instant, rtt: Duration, received: u64) -> u64 {
+        let rtt = rtt.max(LEAST_ROUND);
         let current = received.saturating_sub(self.before);
         let age = now - self.began_at;
         if age < rtt {
             return self.last.max(current);
         }
-        // After a pause it begins anew.
-        self.last = if age < rtt.saturating_mul(2) { current } else { 0 };
+        // The round may have ended long ago, with a pause.
+        let part = u128::from(current) * rtt.as_nanos() / age.as_nanos().max(1);
+        self.last = u64::try_from(part).unwrap_or(current);
         (self.began_at, self.before) = (now, received);
         self.last
     }
@@ -114,8 +125,8 @@ mod tests {
     fn a_session_bears_a_part_of_a_long_round_trip() {
         let us = Duration::from_micros;
         let table = [
-            (us(100), 999, 0),
-            (us(9_999), 999, 0),
+            (us(0), 999, 50),
+            (us(9_999), 999, 50),
             (10 * MS, 999, 625),
             (640 * MS, 999, 40_000),
             (640 * MS, 128, 40_000),
@@ -129,7 +140,10 @@ mod tests {
             let delay = read_delay(rtt, coming, 100 * MS);
             assert_eq!(delay.as_micros(), micros, "{rtt:?} {coming}");
         }
-        assert!(read_delay(640 * MS, 0, Duration::ZERO).is_zero());
+        for rtt in [us(100), 640 * MS] {
+            assert!(read_delay(rtt, 0, Duration::ZERO).is_zero());
+        }
+        assert_eq!(read_delay(us(100), 999, us(60)), us(30));
         let table = [(31, 0, false), (32, 0, true), (999, 7, true), (999, 8, false)];
         for (coming, in_flight, is_bulk) in table {
             assert_eq!(receives_bulk(coming, in_flight), is_bulk, "{coming}, {in_flight}");
@@ -141,7 +155,7 @@ mod tests {
         let mut inflow = Inflow::default();
         // (when, how many have come in all, how many come in a round trip)
         let table = [
-            (0, 1_000, 0, "what came before is of no round"),
+            (0, 1_000, 3, "of what came in nine seconds"),
             (10, 1_020, 20, "the round has begun"),
             (31, 1_060, 60, "it goes on"),
             (32, 1_064, 64, "it is over"),
@@ -153,6 +167,17 @@ mod tests {
         ];
         for (ms, received, packets, why) in table {
             assert_eq!(inflow.packets(at(ms), RTT, received), packets, "{why}");
+        }
+    }
+
+    #[test]
+    fn packets_of_short_round_trips_are_counted_for_a_millisecond() {
+        let (mut inflow, rtt) = (Inflow::default(), Duration::from_micros(30));
+        for ms in 0..9 {
+            let (begun, over) = (at(ms), at(ms) + MS * 9 / 10);
+            let before = u64::from(ms) * 40;
+            inflow.packets(begun, rtt, before);
+            assert_eq!(inflow.packets(over, rtt, before + 39), if ms == 0 { 39 } else { 40 });
         }
     }
 
