@@ -221,16 +221,34 @@ impl<M: Machine, A: Application<M>> Driver<M, A> {
         visit.run(self.shared());
     }
 
-    /// For callers that do not have to wait now: does the thread's work once, at most each 20
-    /// microseconds, if the thread stands aside for them because they visit now and then, or if they call
-    /// so often that it ought to: then it is made to. `is_alone` is as in [`Visit`]. Not to be used in
-    /// calls from the driver.
+    /// For callers that do not have to wait now, at the beginning of a call: does the thread's work once,
+    /// at most each 20 microseconds, if the thread stands aside for them because they visit now and then,
+    /// or if they call so often that it ought to: then it is made to, for up to two milliseconds at a time
+    /// until the call [is over](Self::end_call). `is_alone` is as in [`Visit`]. Not to be used in calls
+    /// from the driver.
     ///
     /// # Panics
     ///
     /// As [`visit`](Self::visit).
-    pub fn look(&self, is_alone: &dyn Fn() -> bool) {
-        Visit::look(self.shared(), is_alone);
+    pub fn begin_call(&self, is_alone: &dyn Fn() -> bool) {
+        Visit::begin_call(self.shared(), is_alone);
+    }
+
+    /// As [`begin_call`](Self::begin_call), in the middle of a call that does much: does the thread's work
+    /// once if it stands aside.
+    ///
+    /// # Panics
+    ///
+    /// As [`visit`](Self::visit).
+    pub fn go_on_call(&self, is_alone: &dyn Fn() -> bool) {
+        Visit::go_on_call(self.shared(), is_alone);
+    }
+
+    /// A call that [was begun](Self::begin_call) is over: the thread waits for the caller no longer than
+    /// for one that visits now and then.
+    pub fn end_call(&self) {
+        let shared = self.shared();
+        shared.seat.on_call_over(shared.clock.now());
     }
 
     /// The address of the socket, with the port the system chose.

@@ -18,6 +18,10 @@ use crate::thread::Ready;
 /// up to nine times as long ([`MAX_DOUBLINGS`]).
 const LEASE: Duration = Duration::from_micros(200);
 
+/// The same for one in the middle of a call, which looks again before long and says when the call is
+/// over: sending by itself may take it a millisecond where the system cannot segment.
+const PRESENCE: Duration = Duration::from_millis(2);
+
 /// How often a guest that does not have to wait looks for datagrams all the same.
 const LOOK: Duration = Duration::from_micros(20);
 
@@ -58,7 +62,7 @@ pub(crate) struct Seat {
     has_guest: AtomicBool,
     /// Until when it stays empty, in nanoseconds of the clock.
     lease: AtomicU64,
-    /// When a caller last came to the seat, and how often one has come soon after the last.
+    /// When a call last began or was over, and how often one has begun soon after the last.
     last_call: AtomicU64,
     calls: AtomicU32,
     /// How often guests have left, when the last one did, how long after the one before that was, and
@@ -118,17 +122,19 @@ impl Seat {
         }
         let last = Instant::from_nanos(self.last_left.load(Ordering::Relaxed));
         let returns = self.returns.load(Ordering::Relaxed);
-        let is_soon = now.saturating_since(last) <= LEASE + self.pause();
+        let is_soon = self.is_kept(now) || now.saturating_since(last) <= LEASE + self.pause();
         let returns = if is_soon { (returns + 1).min(MOST_RETURNS) } else { returns / 2 };
         self.returns.store(returns, Ordering::Relaxed);
         true
     }
 
-    /// The guest has left. The seat is kept for it for a while if it `may_return` and is likely to.
-    /// Says whether the thread has to be told.
-    pub(crate) fn leave(&self, now: Instant, may_return: bool) -> bool {
-        let is_kept = may_return && self.returns.load(Ordering::Relaxed) >= RETURNS;
-        let lease = is_kept.then(|| now + LEASE + self.pause());
+    /// The guest has left. The seat is kept for it for a while if it `may_return` and is likely to, as it
+    /// is in the middle of a call, and then for longer. Says whether the thread has to be told.
+    pub(crate) fn leave(&self, now: Instant, may_return: bool, is_in_call: bool) -> bool {
+        let is_likely = is_in_call || self.returns.load(Ordering::Relaxed) >= RETURNS;
+        let is_kept = may_return && is_likely;
+        let presence = if is_in_call { PRESENCE } else { LEASE };
+        let lease = is_kept.then(|| now + presence.max(LEASE + self.pause()));
         let before = self.last_left.swap(now.as_nanos(), Ordering::Relaxed);
         self.gap.store(now.as_nanos().saturating_sub(before), Ordering::Relaxed);
         self.lease.store(lease.map_or(0, Instant::as_nanos), Ordering::SeqCst);
@@ -167,6 +173,14 @@ impl Seat {
             return false;
         }
         self.calls.fetch_add(1, Ordering::Relaxed) >= BUSY_CALLS && !self.has_guest()
+    }
+
+    /// A call is over: its caller comes back soon, or is not waited for.
+    pub(crate) fn on_call_over(&self, now: Instant) {
+        self.last_call.store(now.as_nanos(), Ordering::Relaxed);
+        let lease = (now + LEASE + self.pause()).as_nanos();
+        // Never longer, and none where there was none.
+        self.lease.fetch_min(lease, Ordering::SeqCst);
     }
 
     /// A caller has to wait: it is none of those that take the seat for the number of their calls.
@@ -241,7 +255,7 @@ mod tests {
         let seat = seat();
         for n in (0..=u64::from(RETURNS)).rev() {
             assert!(seat.invite(us(leaves_at - n)));
-            seat.leave(us(leaves_at - n), true);
+            seat.leave(us(leaves_at - n), true, false);
             assert_eq!(seat.is_kept(us(leaves_at)), n == 0, "{n}");
         }
         seat
@@ -254,7 +268,7 @@ mod tests {
         assert_eq!(seat.vacancy(us(1_000), &mut watch), Vacancy::Now);
         assert!(seat.invite(us(1_000)) && !seat.invite(us(1_000)));
         assert_eq!(seat.vacancy(us(1_000), &mut watch), Vacancy::Taken);
-        assert!(seat.leave(us(1_005), true), "the thread waits to be told");
+        assert!(seat.leave(us(1_005), true, false), "the thread waits to be told");
         assert_eq!(seat.vacancy(us(1_006), &mut watch), Vacancy::Now);
         assert!(!seat.is_kept(us(1_006)), "it is not likely to come back");
     }
@@ -266,20 +280,20 @@ mod tests {
         assert_eq!(seat.vacancy(us(2_006), &mut watch), Vacancy::From(us(2_406)));
         // The guest comes and goes while the thread sleeps.
         assert!(seat.invite(us(2_200)));
-        assert!(!seat.leave(us(2_210), true), "the thread will look itself");
+        assert!(!seat.leave(us(2_210), true, false), "the thread will look itself");
         assert!(seat.invite(us(2_400)));
         assert_eq!(seat.vacancy(us(2_406), &mut watch), Vacancy::From(us(3_206)));
-        assert!(!seat.leave(us(2_500), true));
-        assert!(seat.invite(us(2_600)) && !seat.leave(us(3_100), true));
+        assert!(!seat.leave(us(2_500), true, false));
+        assert!(seat.invite(us(2_600)) && !seat.leave(us(3_100), true, false));
         assert_eq!(seat.vacancy(us(3_206), &mut watch), Vacancy::From(us(4_806)));
-        assert!(seat.invite(us(3_250)) && !seat.leave(us(4_700), true));
+        assert!(seat.invite(us(3_250)) && !seat.leave(us(4_700), true, false));
         assert_eq!(seat.vacancy(us(4_806), &mut watch), Vacancy::From(us(6_406)), "no longer");
         assert_eq!(seat.vacancy(us(6_406), &mut watch), Vacancy::Now);
         assert!(seat.invite(us(6_410)));
-        assert!(seat.leave(us(6_420), true), "it had stayed away");
+        assert!(seat.leave(us(6_420), true, false), "it had stayed away");
         let seat = frequented(2_000);
         assert!(seat.invite(us(2_100)));
-        assert!(seat.leave(us(2_200), false), "others wait for the thread");
+        assert!(seat.leave(us(2_200), false, false), "others wait for the thread");
         assert_eq!(seat.vacancy(us(2_210), &mut seat.watch()), Vacancy::Now);
     }
 
@@ -293,10 +307,10 @@ mod tests {
         // The guest comes as often as it may look, and keeps its seat for that long.
         for now in [3_001, 4_002, 5_003, 6_004] {
             assert!(seat.wants_look(us(now)) && seat.invite(us(now)));
-            assert!(!seat.leave(us(now), true) && seat.is_kept(us(now + 1_199)));
+            assert!(!seat.leave(us(now), true, false) && seat.is_kept(us(now + 1_199)));
         }
         assert_eq!(seat.vacancy(us(6_005), &mut watch), Vacancy::From(us(10_005)));
-        assert!(seat.invite(us(7_200)) && !seat.leave(us(9_900), true));
+        assert!(seat.invite(us(7_200)) && !seat.leave(us(9_900), true, false));
         assert_eq!(seat.vacancy(us(10_005), &mut watch), Vacancy::From(us(14_005)), "no longer");
         assert_eq!(seat.vacancy(us(14_005), &mut watch), Vacancy::Now, "it did not come back");
     }
@@ -304,11 +318,11 @@ mod tests {
     #[test]
     fn guests_that_stay_for_long_are_not_watched() {
         let seat = frequented(2_000);
-        assert!(seat.invite(us(2_010)) && !seat.leave(us(9_000), true));
+        assert!(seat.invite(us(2_010)) && !seat.leave(us(9_000), true, false));
         assert!(seat.invite(us(9_010)));
         let mut watch = Watch { visits: 0, doublings: 0 };
         assert_eq!(seat.vacancy(us(9_020), &mut watch), Vacancy::Taken, "not looked for in vain");
-        assert!(seat.leave(us(16_000), true), "the thread is told");
+        assert!(seat.leave(us(16_000), true, false), "the thread is told");
         assert_eq!(seat.vacancy(us(16_010), &mut watch), Vacancy::From(us(16_200)));
     }
 
@@ -319,7 +333,7 @@ mod tests {
         assert!(seat.invite(us(2_005)));
         assert_eq!(seat.vacancy(us(2_010), &mut watch), Vacancy::From(us(2_410)));
         assert_eq!(seat.vacancy(us(2_410), &mut watch), Vacancy::Taken);
-        assert!(seat.leave(us(2_700), true), "the thread waits to be told");
+        assert!(seat.leave(us(2_700), true, false), "the thread waits to be told");
     }
 
     #[test]
@@ -329,6 +343,34 @@ mod tests {
         assert!(seat.is_kept(us(2_030)) && seat.wants_look(us(2_030)));
         assert!(!seat.is_kept(us(2_200)), "the thread sits again");
         assert!(seat.invite(us(2_030)) && !seat.wants_look(us(2_030)), "there is a guest");
+    }
+
+    #[test]
+    fn in_the_middle_of_a_call_the_seat_is_kept_for_longer() {
+        let seat = frequented(2_000);
+        for now in [2_100, 3_900, 5_700] {
+            assert!(seat.invite(us(now)));
+            seat.leave(us(now), true, true);
+            assert!(seat.is_kept(us(now + 1_999)) && !seat.is_kept(us(now + 2_000)));
+        }
+        seat.on_call_over(us(5_900));
+        assert!(seat.is_kept(us(6_099)) && !seat.is_kept(us(6_100)));
+        seat.on_call_over(us(6_500));
+        assert!(!seat.is_kept(us(6_500)), "it was over");
+    }
+
+    #[test]
+    fn how_long_calls_take_does_not_matter() {
+        let seat = seat();
+        let calls = (0..9).map(|n| {
+            let is_busy = seat.on_call(us(1_000 + n * 1_000));
+            seat.on_call_over(us(1_900 + n * 1_000));
+            is_busy
+        });
+        assert!(calls.eq([false; 9]));
+        assert!(seat.on_call(us(10_100)));
+        seat.on_call_over(us(10_200));
+        assert!(!seat.on_call(us(10_401)), "it had gone");
     }
 
     #[test]

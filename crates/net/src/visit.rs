@@ -28,14 +28,15 @@ pub struct Visit<'a> {
 /// The seat as long as a guest has it.
 struct Guest<'a, M: Machine, A: Application<M>> {
     shared: &'a Shared<M, A>,
-    /// Whether the seat may stay empty for a while.
+    /// Whether the seat may stay empty for a while, and whether that is in the middle of a call.
     may_return: bool,
+    is_in_call: bool,
 }
 
 impl<M: Machine, A: Application<M>> Drop for Guest<'_, M, A> {
     fn drop(&mut self) {
         let shared = self.shared;
-        if shared.seat.leave(shared.clock.now(), self.may_return) {
+        if shared.seat.leave(shared.clock.now(), self.may_return, self.is_in_call) {
             shared.aside.wake();
         }
     }
@@ -44,14 +45,34 @@ impl<M: Machine, A: Application<M>> Drop for Guest<'_, M, A> {
 impl Visit<'_> {
     /// Does the thread's work once if the seat is kept for the caller, or the caller comes so often that
     /// it ought to be: one that hardly ever has to wait spares the thread all of it.
-    pub(crate) fn look<M: Machine, A: Application<M>>(
+    pub(crate) fn begin_call<M: Machine, A: Application<M>>(
         shared: &Shared<M, A>,
         is_alone: &dyn Fn() -> bool,
     ) {
         let now = shared.clock.now();
         let is_busy = shared.seat.on_call(now);
-        let is_wanted = shared.seat.is_kept(now) || (is_busy && is_alone());
-        if is_wanted && shared.seat.wants_look(now) {
+        if shared.seat.is_kept(now) || (is_busy && is_alone()) {
+            Self::look(shared, now, is_alone);
+        }
+    }
+
+    /// Does the thread's work once if the seat is kept for the caller, in the middle of a call.
+    pub(crate) fn go_on_call<M: Machine, A: Application<M>>(
+        shared: &Shared<M, A>,
+        is_alone: &dyn Fn() -> bool,
+    ) {
+        let now = shared.clock.now();
+        if shared.seat.is_kept(now) {
+            Self::look(shared, now, is_alone);
+        }
+    }
+
+    fn look<M: Machine, A: Application<M>>(
+        shared: &Shared<M, A>,
+        now: Instant,
+        is_alone: &dyn Fn() -> bool,
+    ) {
+        if shared.seat.wants_look(now) {
             let is_over = &|| true;
             Visit { is_over, deadline: None, spin: Duration::ZERO, is_alone }
                 .sit(shared, now, true);
@@ -69,7 +90,7 @@ impl Visit<'_> {
         if !shared.seat.invite(now) {
             return;
         }
-        let mut guest = Guest { shared, may_return: false };
+        let mut guest = Guest { shared, may_return: false, is_in_call: looks };
         let mut place = shared.seat.try_sit().unwrap_or_else(|| {
             shared.waker.wake();
             shared.seat.sit()

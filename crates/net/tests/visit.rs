@@ -101,7 +101,8 @@ fn a_guest_that_seldom_waits_looks_in_between() {
     for n in 0u32.. {
         asking.with(|_, peer, _| peer.send(echo.local_addr(), &n.to_le_bytes()));
         let event = loop {
-            asking.look(YES);
+            asking.begin_call(YES);
+            asking.end_call();
             if let Some(event) = told.try_next() {
                 break event;
             }
@@ -114,6 +115,39 @@ fn a_guest_that_seldom_waits_looks_in_between() {
             return;
         }
         assert!(asking.clock().now() < end, "{received} in {n} calls");
+    }
+}
+
+#[test]
+fn a_caller_looks_in_the_middle_of_a_long_call() {
+    let (echo, _told) = echo_peer("127.0.0.1:0");
+    let (asking, told) = quiet_peer("127.0.0.1:0");
+    let own = std::thread::current().id();
+    let end = end_of_patience(&asking);
+    // Until this thread has received some, in calls that it need not begin for it.
+    let mut received = 0;
+    while received < 20 {
+        // One that calls often does the thread's work, unless it was held up for long.
+        for _ in 0..20 {
+            asking.begin_call(YES);
+            asking.end_call();
+        }
+        asking.begin_call(YES);
+        for n in 0..50u8 {
+            asking.with(|_, peer, _| peer.send(echo.local_addr(), &[n]));
+            let event = loop {
+                asking.go_on_call(YES);
+                if let Some(event) = told.try_next() {
+                    break event;
+                }
+                assert!(asking.clock().now() < end, "neither the thread nor the caller looks");
+            };
+            let Event::Arrived(came) = event else { panic!("{event:?}") };
+            assert_eq!(came.data, [n]);
+            received += u32::from(came.by == own);
+        }
+        asking.end_call();
+        assert!(asking.clock().now() < end, "{received}");
     }
 }
 

@@ -53,15 +53,17 @@ pub(crate) fn run<T>(shard: &Shard, future: impl Future<Output = T>) -> T {
     let waker = Waker::from(Arc::clone(&bell));
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);
-    let attendance = Attendance { shard: address(shard), turn: None };
+    let attendance = Attendance { shard: shard.address(), turn: None };
     let _end = End(ATTENDANCE.get());
     loop {
         // Whoever has waited begins anew.
         ATTENDANCE.set(Some(attendance));
-        shard.glance(true);
+        shard.begin_call(true);
         // A swap, so that the future sees what whoever rang before has done.
         bell.state.swap(RUNNING, Ordering::AcqRel);
-        if let Poll::Ready(result) = future.as_mut().poll(&mut context) {
+        let polled = future.as_mut().poll(&mut context);
+        shard.end_call();
+        if let Poll::Ready(result) = polled {
             return result;
         }
         bell.wait(shard);
@@ -81,8 +83,8 @@ pub(crate) fn make_way(shard: &Shard, cx: &Context<'_>) -> Poll<()> {
         cx.waker().wake_by_ref();
         return Poll::Pending;
     }
-    if attendance.shard == address(shard) {
-        shard.glance(true);
+    if attendance.shard == shard.address() {
+        shard.go_on_call(true);
     }
     Poll::Ready(())
 }
@@ -91,10 +93,6 @@ pub(crate) fn make_way(shard: &Shard, cx: &Context<'_>) -> Poll<()> {
 pub(crate) fn end_turn() {
     let attendance = ATTENDANCE.get();
     ATTENDANCE.set(attendance.map(|attendance| Attendance { turn: None, ..attendance }));
-}
-
-fn address(shard: &Shard) -> usize {
-    std::ptr::from_ref(shard).addr()
 }
 
 /// Wakes a thread that waits at a shard's socket, or sleeps.

@@ -1,6 +1,7 @@
 //! Waiting in a thread for what is otherwise polled: the bridge between the two forms of the API.
 //! What is waited for is not known here.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -58,8 +59,42 @@ pub(crate) fn at<T>(
     patience: Option<Duration>,
     poll: impl FnMut(&mut Context<'_>) -> Poll<Result<T>>,
 ) -> Result<T> {
-    shard.glance(false);
+    let _call = Call::begin(shard);
     wait(patience, poll, |patience, is_woken| shard.attend(patience, is_woken))
+}
+
+thread_local! {
+    /// The address of the shard at which this thread is in a call, and may do its work.
+    static CALLED: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// A thread's call at a shard.
+struct Call<'a> {
+    shard: &'a Shard,
+    /// The call in which this one is made.
+    outer: Option<usize>,
+}
+
+impl<'a> Call<'a> {
+    fn begin(shard: &'a Shard) -> Self {
+        shard.begin_call(false);
+        Self { shard, outer: CALLED.replace(Some(shard.address())) }
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        CALLED.set(self.outer);
+        self.shard.end_call();
+    }
+}
+
+/// Between the steps of a call that does much at a shard: does the shard's work, if the thread is in a
+/// call [at](at) it.
+pub(crate) fn go_on(shard: &Shard) {
+    if CALLED.get() == Some(shard.address()) {
+        shard.go_on_call(false);
+    }
 }
 
 fn wait<T>(

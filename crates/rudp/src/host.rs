@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -76,10 +77,24 @@ impl Shard {
         self.engine.visit(&Visit { is_over, deadline: None, spin: self.spin, is_alone });
     }
 
-    /// Does what the thread has left to a caller that attends again and again, whoever else waits if it
-    /// attends `to_all`.
-    pub(crate) fn glance(&self, to_all: bool) {
-        self.engine.look(&|| to_all || self.waits.of_sessions() == 0);
+    /// Does what the thread has left to a caller that comes again and again, whoever else waits if it
+    /// attends `to_all`. A call begins, and is to be [ended](Self::end_call).
+    pub(crate) fn begin_call(&self, to_all: bool) {
+        self.engine.begin_call(&|| to_all || self.waits.of_sessions() == 0);
+    }
+
+    /// The same in the middle of a call.
+    pub(crate) fn go_on_call(&self, to_all: bool) {
+        self.engine.go_on_call(&|| to_all || self.waits.of_sessions() == 0);
+    }
+
+    pub(crate) fn end_call(&self) {
+        self.engine.end_call();
+    }
+
+    /// What tells it from others that live at the same time.
+    pub(crate) fn address(&self) -> usize {
+        ptr::from_ref(self).addr()
     }
 }
 

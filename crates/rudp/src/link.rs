@@ -11,6 +11,7 @@ use rudp_base::Instant;
 use rudp_proto::{Direction, Fail, Handle, Message, Priority, Read, SendMode, Session};
 
 use crate::attend;
+use crate::block;
 use crate::closed::Closed;
 use crate::error::{Error, Result};
 use crate::host::{Host, Shard};
@@ -201,6 +202,7 @@ impl Link {
             if *done == data.len() {
                 return Poll::Ready(Ok(()));
             }
+            block::go_on(self.shard());
         }
     }
 
@@ -216,6 +218,7 @@ impl Link {
             if data.is_empty() {
                 return Poll::Ready(Ok(()));
             }
+            block::go_on(self.shard());
         }
     }
 
