@@ -244,11 +244,22 @@ impl<M: Machine, A: Application<M>> Driver<M, A> {
         Visit::go_on_call(self.shared(), is_alone);
     }
 
-    /// A call that [was begun](Self::begin_call) is over: the thread waits for the caller no longer than
-    /// for one that visits now and then.
+    /// A call that [was begun](Self::begin_call) is over. The thread, if it stands aside for the caller, comes
+    /// back at once, or within two milliseconds where the caller has come back again and again.
     pub fn end_call(&self) {
         let shared = self.shared();
-        shared.seat.on_call_over(shared.clock.now());
+        if shared.seat.on_call_over(shared.clock.now()) {
+            shared.aside.wake();
+        }
+    }
+
+    /// The caller has to wait, and not in a [visit](Self::visit): the thread, if it stands aside for it, comes
+    /// back at once.
+    pub fn give_up(&self) {
+        let shared = self.shared();
+        if shared.seat.give_up(shared.clock.now()) {
+            shared.aside.wake();
+        }
     }
 
     /// The address of the socket, with the port the system chose.

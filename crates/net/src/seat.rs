@@ -31,7 +31,7 @@ const BUSY_CALLS: u32 = 8;
 
 /// How often a guest has come back before the lease would have been over, until there is one: one that
 /// comes for a few answers and then stays away would hold up whoever comes next.
-const RETURNS: u32 = 8;
+const RETURNS: u32 = 16;
 
 /// More are not counted. One that comes late halves them.
 const MOST_RETURNS: u32 = 64;
@@ -115,17 +115,30 @@ impl Seat {
         self.has_guest.load(Ordering::SeqCst)
     }
 
-    /// A guest wants the seat; `false` if another has it.
-    pub(crate) fn invite(&self, now: Instant) -> bool {
+    /// A guest wants the seat, to wait there or, in a call, only to look; `false` if another has it.
+    pub(crate) fn invite(&self, now: Instant, is_in_call: bool) -> bool {
         if self.has_guest.swap(true, Ordering::SeqCst) {
             return false;
         }
         let last = Instant::from_nanos(self.last_left.load(Ordering::Relaxed));
-        let returns = self.returns.load(Ordering::Relaxed);
-        let is_soon = self.is_kept(now) || now.saturating_since(last) <= LEASE + self.pause();
-        let returns = if is_soon { (returns + 1).min(MOST_RETURNS) } else { returns / 2 };
-        self.returns.store(returns, Ordering::Relaxed);
+        let is_soon = now.saturating_since(last) <= LEASE + self.pause();
+        if is_in_call || is_soon || self.is_kept(now) {
+            self.on_return();
+        } else {
+            self.on_late();
+        }
         true
+    }
+
+    fn on_return(&self) {
+        let returns = self.returns.load(Ordering::Relaxed);
+        self.returns.store((returns + 1).min(MOST_RETURNS), Ordering::Relaxed);
+    }
+
+    /// Whoever comes has not come back in time.
+    fn on_late(&self) {
+        let returns = self.returns.load(Ordering::Relaxed);
+        self.returns.store(returns / 2, Ordering::Relaxed);
     }
 
     /// The guest has left. The seat is kept for it for a while if it `may_return` and is likely to, as it
@@ -170,17 +183,29 @@ impl Seat {
         let last = Instant::from_nanos(self.last_call.swap(now.as_nanos(), Ordering::Relaxed));
         if now.saturating_since(last) > LEASE {
             self.calls.store(0, Ordering::Relaxed);
+            self.on_late();
             return false;
         }
         self.calls.fetch_add(1, Ordering::Relaxed) >= BUSY_CALLS && !self.has_guest()
     }
 
-    /// A call is over: its caller comes back soon, or is not waited for.
-    pub(crate) fn on_call_over(&self, now: Instant) {
+    /// A call is over. The seat is kept for its caller no longer than for any that has left, and not at all
+    /// if it is not likely to come back: says whether the thread has to be told.
+    pub(crate) fn on_call_over(&self, now: Instant) -> bool {
         self.last_call.store(now.as_nanos(), Ordering::Relaxed);
+        if self.returns.load(Ordering::Relaxed) < RETURNS {
+            return self.give_up(now);
+        }
         let lease = (now + LEASE + self.pause()).as_nanos();
         // Never longer, and none where there was none.
         self.lease.fetch_min(lease, Ordering::SeqCst);
+        false
+    }
+
+    /// The seat is not kept any more: who has to wait now does not sit down. Says whether the thread has
+    /// to be told.
+    pub(crate) fn give_up(&self, now: Instant) -> bool {
+        self.lease.swap(0, Ordering::SeqCst) > now.as_nanos()
     }
 
     /// A caller has to wait: it is none of those that take the seat for the number of their calls.
@@ -197,8 +222,12 @@ impl Seat {
     pub(crate) fn vacancy(&self, now: Instant, watch: &mut Watch) -> Vacancy {
         let visits = self.visits.load(Ordering::Relaxed);
         let come_and_go = mem::replace(&mut watch.visits, visits) != visits;
-        watch.doublings = if come_and_go { (watch.doublings + 1).min(MAX_DOUBLINGS) } else { 0 };
         let lease = Instant::from_nanos(self.lease.load(Ordering::SeqCst));
+        watch.doublings = match come_and_go {
+            true => (watch.doublings + 1).min(MAX_DOUBLINGS),
+            false if lease > now => watch.doublings,
+            false => 0,
+        };
         // Guests that leave the socket alone stay for as long as that at least.
         let pauses = self.pause() * (1 << watch.doublings.min(MAX_PAUSE_DOUBLINGS));
         let rest = (LEASE * (1 << watch.doublings)).max(pauses);
@@ -213,6 +242,8 @@ impl Seat {
             return Vacancy::Taken;
         }
         self.is_watched.store(true, Ordering::SeqCst);
+        // In the midst of a call it may be over much sooner.
+        let lease = lease.min(now + rest + self.pause());
         if lease > now { Vacancy::From(lease) } else { Vacancy::Now }
     }
 }
@@ -254,7 +285,7 @@ mod tests {
     fn frequented(leaves_at: u64) -> Seat {
         let seat = seat();
         for n in (0..=u64::from(RETURNS)).rev() {
-            assert!(seat.invite(us(leaves_at - n)));
+            assert!(seat.invite(us(leaves_at - n), false));
             seat.leave(us(leaves_at - n), true, false);
             assert_eq!(seat.is_kept(us(leaves_at)), n == 0, "{n}");
         }
@@ -266,7 +297,7 @@ mod tests {
         let seat = seat();
         let mut watch = seat.watch();
         assert_eq!(seat.vacancy(us(1_000), &mut watch), Vacancy::Now);
-        assert!(seat.invite(us(1_000)) && !seat.invite(us(1_000)));
+        assert!(seat.invite(us(1_000), false) && !seat.invite(us(1_000), false));
         assert_eq!(seat.vacancy(us(1_000), &mut watch), Vacancy::Taken);
         assert!(seat.leave(us(1_005), true, false), "the thread waits to be told");
         assert_eq!(seat.vacancy(us(1_006), &mut watch), Vacancy::Now);
@@ -279,20 +310,20 @@ mod tests {
         let mut watch = Watch { visits: 0, doublings: 0 };
         assert_eq!(seat.vacancy(us(2_006), &mut watch), Vacancy::From(us(2_406)));
         // The guest comes and goes while the thread sleeps.
-        assert!(seat.invite(us(2_200)));
+        assert!(seat.invite(us(2_200), false));
         assert!(!seat.leave(us(2_210), true, false), "the thread will look itself");
-        assert!(seat.invite(us(2_400)));
+        assert!(seat.invite(us(2_400), false));
         assert_eq!(seat.vacancy(us(2_406), &mut watch), Vacancy::From(us(3_206)));
         assert!(!seat.leave(us(2_500), true, false));
-        assert!(seat.invite(us(2_600)) && !seat.leave(us(3_100), true, false));
+        assert!(seat.invite(us(2_600), false) && !seat.leave(us(3_100), true, false));
         assert_eq!(seat.vacancy(us(3_206), &mut watch), Vacancy::From(us(4_806)));
-        assert!(seat.invite(us(3_250)) && !seat.leave(us(4_700), true, false));
+        assert!(seat.invite(us(3_250), false) && !seat.leave(us(4_700), true, false));
         assert_eq!(seat.vacancy(us(4_806), &mut watch), Vacancy::From(us(6_406)), "no longer");
         assert_eq!(seat.vacancy(us(6_406), &mut watch), Vacancy::Now);
-        assert!(seat.invite(us(6_410)));
+        assert!(seat.invite(us(6_410), false));
         assert!(seat.leave(us(6_420), true, false), "it had stayed away");
         let seat = frequented(2_000);
-        assert!(seat.invite(us(2_100)));
+        assert!(seat.invite(us(2_100), false));
         assert!(seat.leave(us(2_200), false, false), "others wait for the thread");
         assert_eq!(seat.vacancy(us(2_210), &mut seat.watch()), Vacancy::Now);
     }
@@ -306,11 +337,11 @@ mod tests {
         assert!(!seat.wants_look(us(2_999)) && seat.wants_look(us(3_000)));
         // The guest comes as often as it may look, and keeps its seat for that long.
         for now in [3_001, 4_002, 5_003, 6_004] {
-            assert!(seat.wants_look(us(now)) && seat.invite(us(now)));
+            assert!(seat.wants_look(us(now)) && seat.invite(us(now), false));
             assert!(!seat.leave(us(now), true, false) && seat.is_kept(us(now + 1_199)));
         }
         assert_eq!(seat.vacancy(us(6_005), &mut watch), Vacancy::From(us(10_005)));
-        assert!(seat.invite(us(7_200)) && !seat.leave(us(9_900), true, false));
+        assert!(seat.invite(us(7_200), false) && !seat.leave(us(9_900), true, false));
         assert_eq!(seat.vacancy(us(10_005), &mut watch), Vacancy::From(us(14_005)), "no longer");
         assert_eq!(seat.vacancy(us(14_005), &mut watch), Vacancy::Now, "it did not come back");
     }
@@ -318,8 +349,8 @@ mod tests {
     #[test]
     fn guests_that_stay_for_long_are_not_watched() {
         let seat = frequented(2_000);
-        assert!(seat.invite(us(2_010)) && !seat.leave(us(9_000), true, false));
-        assert!(seat.invite(us(9_010)));
+        assert!(seat.invite(us(2_010), false) && !seat.leave(us(9_000), true, false));
+        assert!(seat.invite(us(9_010), false));
         let mut watch = Watch { visits: 0, doublings: 0 };
         assert_eq!(seat.vacancy(us(9_020), &mut watch), Vacancy::Taken, "not looked for in vain");
         assert!(seat.leave(us(16_000), true, false), "the thread is told");
@@ -330,7 +361,7 @@ mod tests {
     fn a_guest_that_stays_is_not_looked_after() {
         let seat = frequented(2_000);
         let mut watch = Watch { visits: 0, doublings: 0 };
-        assert!(seat.invite(us(2_005)));
+        assert!(seat.invite(us(2_005), false));
         assert_eq!(seat.vacancy(us(2_010), &mut watch), Vacancy::From(us(2_410)));
         assert_eq!(seat.vacancy(us(2_410), &mut watch), Vacancy::Taken);
         assert!(seat.leave(us(2_700), true, false), "the thread waits to be told");
@@ -342,35 +373,77 @@ mod tests {
         assert!(!seat.wants_look(us(2_010)), "somebody just did");
         assert!(seat.is_kept(us(2_030)) && seat.wants_look(us(2_030)));
         assert!(!seat.is_kept(us(2_200)), "the thread sits again");
-        assert!(seat.invite(us(2_030)) && !seat.wants_look(us(2_030)), "there is a guest");
+        assert!(seat.invite(us(2_030), false) && !seat.wants_look(us(2_030)), "there is a guest");
     }
 
     #[test]
     fn in_the_middle_of_a_call_the_seat_is_kept_for_longer() {
         let seat = frequented(2_000);
         for now in [2_100, 3_900, 5_700] {
-            assert!(seat.invite(us(now)));
+            assert!(seat.invite(us(now), true));
             seat.leave(us(now), true, true);
             assert!(seat.is_kept(us(now + 1_999)) && !seat.is_kept(us(now + 2_000)));
         }
-        seat.on_call_over(us(5_900));
+        // The thread looks in between: the call may be over at any time.
+        assert_eq!(seat.vacancy(us(5_710), &mut seat.watch()), Vacancy::From(us(5_910)));
+        assert!(!seat.on_call_over(us(5_900)), "the thread will look itself");
         assert!(seat.is_kept(us(6_099)) && !seat.is_kept(us(6_100)));
-        seat.on_call_over(us(6_500));
-        assert!(!seat.is_kept(us(6_500)), "it was over");
+        assert!(!seat.on_call_over(us(6_500)) && !seat.is_kept(us(6_500)), "it was over");
+    }
+
+    #[test]
+    fn who_calls_now_and_then_gives_the_seat_back_with_the_call() {
+        let seat = seat();
+        for now in [1_000, 1_100] {
+            assert!(seat.invite(us(now), true));
+            seat.leave(us(now), true, true);
+            assert!(seat.is_kept(us(now + 10)));
+            assert!(seat.on_call_over(us(now + 20)), "the thread waits to be told");
+            assert!(!seat.is_kept(us(now + 20)));
+            assert!(!seat.on_call_over(us(now + 30)), "it was");
+        }
+    }
+
+    #[test]
+    fn who_has_to_wait_elsewhere_gives_the_seat_back() {
+        let seat = frequented(2_000);
+        assert!(seat.is_kept(us(2_100)) && seat.give_up(us(2_100)));
+        assert!(!seat.is_kept(us(2_100)) && !seat.give_up(us(2_100)));
+        assert!(!frequented(2_000).give_up(us(2_200)), "it was over");
     }
 
     #[test]
     fn how_long_calls_take_does_not_matter() {
         let seat = seat();
-        let calls = (0..9).map(|n| {
-            let is_busy = seat.on_call(us(1_000 + n * 1_000));
-            seat.on_call_over(us(1_900 + n * 1_000));
-            is_busy
-        });
-        assert!(calls.eq([false; 9]));
-        assert!(seat.on_call(us(10_100)));
-        seat.on_call_over(us(10_200));
-        assert!(!seat.on_call(us(10_401)), "it had gone");
+        let call = |at: u64| {
+            let is_busy = seat.on_call(us(at));
+            if is_busy {
+                assert!(seat.invite(us(at), true));
+                seat.leave(us(at), true, true);
+            }
+            seat.on_call_over(us(at + 900));
+            (is_busy, seat.is_kept(us(at + 900)))
+        };
+        let first: Vec<_> = (1..=9).map(|n| call(n * 1_000)).collect();
+        assert_eq!(first, [(false, false); 9]);
+        // It has to come back again and again.
+        for n in 1..=u64::from(RETURNS) {
+            assert_eq!(call((9 + n) * 1_000), (true, n == u64::from(RETURNS)), "{n}");
+        }
+        assert!(!seat.on_call(us(10_101 + 1_000 * u64::from(RETURNS))), "it had gone");
+    }
+
+    #[test]
+    fn who_calls_a_dozen_times_now_and_then_is_not_waited_for() {
+        let seat = seat();
+        for call in 0..12 * 50u64 {
+            let now = us(5_000 * (1 + call / 12) + call % 12 * 10);
+            if seat.on_call(now) && seat.invite(now, true) {
+                seat.leave(now, true, true);
+            }
+            seat.on_call_over(now);
+            assert!(!seat.is_kept(now), "{call}");
+        }
     }
 
     #[test]
@@ -384,7 +457,7 @@ mod tests {
         seat.on_wait();
         assert!(!seat.on_call(us(3_150)), "it waits now and then");
         assert!(often(3_200).filter(|&now| seat.on_call(now)).eq([us(3_900), us(4_000)]));
-        assert!(seat.invite(us(4_050)) && !seat.on_call(us(4_050)), "there is a guest");
+        assert!(seat.invite(us(4_050), false) && !seat.on_call(us(4_050)), "there is a guest");
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Visit<'_> {
 
     /// Sits down, and begins with a look for datagrams if `looks`.
     fn sit<M: Machine, A: Application<M>>(&self, shared: &Shared<M, A>, now: Instant, looks: bool) {
-        if !shared.seat.invite(now) {
+        if !shared.seat.invite(now, looks) {
             return;
         }
         let mut guest = Guest { shared, may_return: false, is_in_call: looks };

@@ -78,9 +78,9 @@ enum Peer {
     /// A server stays where it is. What a client sends it follows the system's routes, and so leaves
     /// from wherever the system chooses (docs/PROTOCOL.md, 9.3.3 and 9.3.7).
     Server,
-    /// A client of the plain profile stays as well (3.6). It is answered from where it asked.
+    /// Either end of the plain profile stays (3.6), and is answered from where it asked.
     Settled,
-    /// A client that may move.
+    /// A client that may move, and is answered likewise.
     Roaming,
 }
 
@@ -105,7 +105,7 @@ pub(crate) struct Path {
 }
 
 impl Path {
-    /// A path to a client that stays where it is, as in the plain profile (docs/PROTOCOL.md, 3.6).
+    /// A path between two that stay where they are, as in the plain profile (docs/PROTOCOL.md, 3.6).
     pub(crate) fn fixed(peer: Address) -> Self {
         Self {
             current: peer,
@@ -164,6 +164,7 @@ impl Path {
 
     /// This side has another socket (docs/PROTOCOL.md, 9.3.6). It is a client's.
     pub(crate) fn on_rebound(&mut self) {
+        debug_assert!(self.peer == Peer::Server, "others stay");
         self.is_rebound = true;
     }
 

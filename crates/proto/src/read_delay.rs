@@ -14,6 +14,10 @@ const LEAST_RTT: Duration = Duration::from_millis(10);
 /// up a sender that has something like a millisecond's packets in flight.
 const SHORT: Duration = Duration::from_micros(50);
 
+/// Whoever has written in this time may wait for an answer, of however many packets, and there the delay
+/// would be a large part of what it takes.
+const QUIET: Duration = Duration::from_millis(10);
+
 /// Where a round trip takes less, packets are counted for so long: those of a few bursts alone are no
 /// bulk, and too few fall into it.
 const LEAST_ROUND: Duration = Duration::from_millis(1);
@@ -37,10 +41,10 @@ const AWAITED: u64 = 8;
 const MEMORY: Duration = Duration::from_millis(100);
 
 /// What a session can bear at most on a path with that round-trip time, in which so many packets come, if
-/// it [only receives](receives_bulk) and `most` is set.
-pub(crate) fn read_delay(rtt: Duration, coming: u64, most: Duration) -> Duration {
+/// it [only receives](receives_bulk), has written last so long ago, and `most` is set.
+pub(crate) fn read_delay(rtt: Duration, coming: u64, wrote: Duration, most: Duration) -> Duration {
     if rtt < LEAST_RTT {
-        return SHORT.min(most / 2);
+        return if wrote < QUIET { Duration::ZERO } else { SHORT.min(most / 2) };
     }
     let delay = (rtt / PART_OF_RTT).min(most / 2);
     let coming = u32::try_from(coming).unwrap_or(u32::MAX).max(1);
@@ -53,7 +57,7 @@ pub(crate) fn receives_bulk(coming: u64, in_flight: u64) -> bool {
     coming >= BULK && in_flight < AWAITED
 }
 
-/// How many packets come in a round trip.
+/// How many packets come in a round trip, and when the program wrote last.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Inflow {
     /// When the current round began, and how many packets had come in all by then.
@@ -61,9 +65,20 @@ pub(crate) struct Inflow {
     before: u64,
     /// How many came in the round before.
     last: u64,
+    /// How often the program had written when it was seen to have, and when that was.
+    writes: u32,
+    wrote_at: Instant,
 }
 
 impl Inflow {
+    /// How long ago the program wrote last, which it has done so often in all.
+    pub(crate) fn wrote(&mut self, now: Instant, writes: u32) -> Duration {
+        if self.writes != writes {
+            (self.writes, self.wrote_at) = (writes, now);
+        }
+        now - self.wrote_at
+    }
+
     /// How many it were in the last round trip of `rtt`, or are in this one by now if that is more; in a
     /// millisecond where that is longer. `received` have come in all.
     pub(crate) fn packets(&mut self, now: Instant, rtt: Duration, received: u64) -> u64 {
@@ -74,7 +89,7 @@ impl Inflow {
             return self.last.max(current);
         }
         // The round may have ended long ago, with a pause.
-        let part = u128::from(current) * rtt.as_nanos() / age.as_nanos().max(1);
+        let part = u128::from(current) * rtt.as_nanos() / age.as_nanos();
         self.last = u64::try_from(part).unwrap_or(current);
         (self.began_at, self.before) = (now, received);
         self.last
@@ -115,6 +130,7 @@ mod tests {
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
+    const S: Duration = Duration::from_secs(1);
     const RTT: Duration = Duration::from_millis(32);
 
     fn at(ms: u32) -> Instant {
@@ -137,13 +153,16 @@ mod tests {
             (6_400 * MS, 999, 51_251),
         ];
         for (rtt, coming, micros) in table {
-            let delay = read_delay(rtt, coming, 100 * MS);
+            let delay = read_delay(rtt, coming, S, 100 * MS);
             assert_eq!(delay.as_micros(), micros, "{rtt:?} {coming}");
         }
         for rtt in [us(100), 640 * MS] {
-            assert!(read_delay(rtt, 0, Duration::ZERO).is_zero());
+            assert!(read_delay(rtt, 0, S, Duration::ZERO).is_zero());
         }
-        assert_eq!(read_delay(us(100), 999, us(60)), us(30));
+        assert_eq!(read_delay(us(100), 999, S, us(60)), us(30));
+        assert_eq!(read_delay(us(100), 999, 10 * MS, S), us(50));
+        assert!(read_delay(us(100), 999, us(9_999), S).is_zero(), "it waits for an answer");
+        assert!(!read_delay(10 * MS, 999, us(0), S).is_zero(), "which takes long anyway");
         let table = [(31, 0, false), (32, 0, true), (999, 7, true), (999, 8, false)];
         for (coming, in_flight, is_bulk) in table {
             assert_eq!(receives_bulk(coming, in_flight), is_bulk, "{coming}, {in_flight}");
@@ -167,6 +186,15 @@ mod tests {
         ];
         for (ms, received, packets, why) in table {
             assert_eq!(inflow.packets(at(ms), RTT, received), packets, "{why}");
+        }
+    }
+
+    #[test]
+    fn it_is_seen_when_the_program_writes() {
+        let mut inflow = Inflow::default();
+        assert!(inflow.wrote(at(0), 0) > S);
+        for (ms, writes, wrote) in [(1, 3, 0), (5, 3, 4), (6, 4, 0), (6, 4, 0), (900, 4, 894)] {
+            assert_eq!(inflow.wrote(at(ms), writes), MS * wrote, "{ms}");
         }
     }
 
@@ -213,7 +241,7 @@ mod tests {
         for now in [Instant::ZERO, Instant::MAX, Instant::ZERO] {
             for rtt in [Duration::ZERO, Duration::MAX] {
                 inflow.packets(now, rtt, u64::MAX);
-                patience.note(now, read_delay(rtt, u64::MAX, MS));
+                patience.note(now, read_delay(rtt, u64::MAX, inflow.wrote(now, 1), MS));
                 patience.get(now);
             }
         }

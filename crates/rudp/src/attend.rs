@@ -58,14 +58,13 @@ pub(crate) fn run<T>(shard: &Shard, future: impl Future<Output = T>) -> T {
     loop {
         // Whoever has waited begins anew.
         ATTENDANCE.set(Some(attendance));
-        shard.begin_call(true);
+        let call = shard.begin_call(true);
         // A swap, so that the future sees what whoever rang before has done.
         bell.state.swap(RUNNING, Ordering::AcqRel);
-        let polled = future.as_mut().poll(&mut context);
-        shard.end_call();
-        if let Poll::Ready(result) = polled {
+        if let Poll::Ready(result) = future.as_mut().poll(&mut context) {
             return result;
         }
+        drop(call);
         bell.wait(shard);
     }
 }

@@ -50,6 +50,18 @@ pub(crate) fn on<T>(
     wait(patience, poll, |_, _| ())
 }
 
+/// As [`on`], for what the shard's thread brings, which waits for the caller no longer.
+///
+/// # Errors
+/// As [`on`].
+pub(crate) fn beside<T>(
+    shard: &Shard,
+    patience: Option<Duration>,
+    poll: impl FnMut(&mut Context<'_>) -> Poll<Result<T>>,
+) -> Result<T> {
+    wait(patience, poll, |_, _| shard.give_up())
+}
+
 /// As [`on`], for what is likely to come soon: the thread does the shard's work meanwhile.
 ///
 /// # Errors
@@ -59,7 +71,8 @@ pub(crate) fn at<T>(
     patience: Option<Duration>,
     poll: impl FnMut(&mut Context<'_>) -> Poll<Result<T>>,
 ) -> Result<T> {
-    let _call = Call::begin(shard);
+    let _call = shard.begin_call(false);
+    let _end = End { outer: CALLED.replace(Some(shard.address())) };
     wait(patience, poll, |patience, is_woken| shard.attend(patience, is_woken))
 }
 
@@ -68,24 +81,15 @@ thread_local! {
     static CALLED: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// A thread's call at a shard.
-struct Call<'a> {
-    shard: &'a Shard,
-    /// The call in which this one is made.
+/// Ends a thread's call at a shard.
+struct End {
+    /// The call in which this one was made.
     outer: Option<usize>,
 }
 
-impl<'a> Call<'a> {
-    fn begin(shard: &'a Shard) -> Self {
-        shard.begin_call(false);
-        Self { shard, outer: CALLED.replace(Some(shard.address())) }
-    }
-}
-
-impl Drop for Call<'_> {
+impl Drop for End {
     fn drop(&mut self) {
         CALLED.set(self.outer);
-        self.shard.end_call();
     }
 }
 

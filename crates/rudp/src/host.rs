@@ -67,7 +67,14 @@ impl Shard {
             let deadline = patience.map(|patience| self.engine.clock().now() + patience);
             let is_alone = &|| self.waits.of_sessions() == 0;
             self.engine.visit(&Visit { is_over, deadline, spin: self.spin, is_alone });
+        } else {
+            self.engine.give_up();
         }
+    }
+
+    /// Leaves all work to the thread, since the caller waits elsewhere.
+    pub(crate) fn give_up(&self) {
+        self.engine.give_up();
     }
 
     /// As [`attend`](Self::attend), whoever else waits: for a caller with many tasks, which are most of
@@ -78,9 +85,10 @@ impl Shard {
     }
 
     /// Does what the thread has left to a caller that comes again and again, whoever else waits if it
-    /// attends `to_all`. A call begins, and is to be [ended](Self::end_call).
-    pub(crate) fn begin_call(&self, to_all: bool) {
+    /// attends `to_all`. A call begins.
+    pub(crate) fn begin_call(&self, to_all: bool) -> Call<'_> {
         self.engine.begin_call(&|| to_all || self.waits.of_sessions() == 0);
+        Call(self)
     }
 
     /// The same in the middle of a call.
@@ -88,13 +96,19 @@ impl Shard {
         self.engine.go_on_call(&|| to_all || self.waits.of_sessions() == 0);
     }
 
-    pub(crate) fn end_call(&self) {
-        self.engine.end_call();
-    }
-
     /// What tells it from others that live at the same time.
     pub(crate) fn address(&self) -> usize {
         ptr::from_ref(self).addr()
+    }
+}
+
+/// A call at a shard, until it is dropped.
+#[must_use]
+pub(crate) struct Call<'a>(&'a Shard);
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        self.0.engine.end_call();
     }
 }
 

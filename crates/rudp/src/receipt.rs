@@ -181,7 +181,8 @@ impl Receipt {
     /// ended the session.
     pub fn wait(&self, until: Until, within: Duration) -> Result<()> {
         let mut asked = false;
-        block::on(Some(within), |cx| self.claim.poll(cx, until, &mut asked))
+        let shard = self.claim.link.shard();
+        block::beside(shard, Some(within), |cx| self.claim.poll(cx, until, &mut asked))
     }
 }
 

@@ -230,7 +230,9 @@ impl Session {
 
     fn finish_close(&self, deadline: Option<Duration>) -> Closed {
         let mut begun = false;
-        let closed = block::on(None, |cx| self.link.poll_close(cx, deadline, &mut begun).map(Ok));
+        let closed = block::beside(self.link.shard(), None, |cx| {
+            self.link.poll_close(cx, deadline, &mut begun).map(Ok)
+        });
         closed.unwrap_or_else(Closed::failed)
     }
 

@@ -55,7 +55,8 @@ impl Connection {
         }
         let (rtt, most) = (self.recovery.rtt().smoothed(), self.config.max_read_delay);
         let coming = self.inflow.packets(now, rtt, self.counters.packets_received);
-        let delay = read_delay(rtt, coming, most);
+        let wrote = self.inflow.wrote(now, self.writes);
+        let delay = read_delay(rtt, coming, wrote, most);
         if delay.is_zero() || self.closing.is_over() {
             return Some(Duration::ZERO);
         }

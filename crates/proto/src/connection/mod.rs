@@ -138,6 +138,8 @@ pub(crate) struct Connection {
     idle: Idle,
     lull: Lull,
     inflow: Inflow,
+    /// How often the program has written; it wraps.
+    writes: u32,
     idle_timeout: Option<Duration>,
     rest: Rest,
     path: Path,
@@ -193,7 +195,11 @@ impl Connection {
                 let peer = Address { remote: opened.remote, local: opened.local };
                 let keys = Keys::client(crypto, opened.suite, opened.secrets);
                 let confirmation = Some(Box::new((opened.ack, opened.deadline)));
-                (Path::to_server(peer), keys, confirmation, opened.reset_token)
+                let path = match profile {
+                    Profile::Plain => Path::fixed(peer),
+                    Profile::Sealed => Path::to_server(peer),
+                };
+                (path, keys, confirmation, opened.reset_token)
             }
             Origin::Begun(begun, arrival) => {
                 let peer = Address { remote: arrival.remote, local: arrival.local };
@@ -231,6 +237,7 @@ impl Connection {
             idle: Idle::new(now),
             lull: Lull::default(),
             inflow: Inflow::default(),
+            writes: 0,
             idle_timeout: new_idle_timeout(&config, &parameters),
             rest: Rest::default(),
             path,

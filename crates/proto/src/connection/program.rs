@@ -236,11 +236,13 @@ impl Connection {
 
     pub(crate) fn write(&mut self, stream: u64, data: &[u8]) -> Result<usize, Fail> {
         self.check_writing()?;
+        self.writes = self.writes.wrapping_add(1);
         self.streams.write(stream, data).map_err(written)
     }
 
     pub(crate) fn give(&mut self, stream: u64, data: &mut Bytes) -> Result<usize, Fail> {
         self.check_writing()?;
+        self.writes = self.writes.wrapping_add(1);
         self.streams.give(stream, data).map_err(written)
     }
 
@@ -335,6 +337,7 @@ impl Connection {
         track: bool,
     ) -> Result<u64, Fail> {
         self.check()?;
+        self.writes = self.writes.wrapping_add(1);
         self.messages.send(now, data, how, track).map_err(|error| match error {
             messages::SendError::Blocked => Fail::Blocked,
             messages::SendError::TooLarge { max } => Fail::TooLarge { max },

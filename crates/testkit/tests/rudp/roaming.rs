@@ -163,3 +163,19 @@ fn whoever_is_faster_with_the_clients_packets_does_not_keep_the_session() {
     }
     record("faster", &scene.world);
 }
+
+// spec: 3.6, 9.3.7
+#[test]
+fn a_client_without_encryption_stays_at_its_address_while_it_has_it() {
+    let ends = Ends { is_plain: true, ..Ends::default() };
+    let mut scene = Scene::pair_of(1, ends, link(), Plan::send(2_000_000), Plan::receive());
+    scene.world.run_for(300 * MS);
+    let client = scene.clients[0].0;
+    let home = scene.world.address(client);
+    // What the system chooses from now on; the old one is still there.
+    scene.world.move_to(client, elsewhere(1));
+    scene.world.alias(client, home);
+    scene.run();
+    assert_eq!(scene.log(0).outcome(), Some(&Outcome::Delivered));
+    assert_eq!(scene.server_log().got(0).bytes, 2_000_000);
+}
