@@ -8,6 +8,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use rudp_base::{Instant, SecretRng};
+use rudp_wire::packet::Profile;
 
 /// What a challenge says and its response repeats.
 pub(crate) type ChallengeBytes = [u8; 8];
@@ -90,7 +91,8 @@ pub(crate) struct Path {
     current: Address,
     /// The last proven one: what congestion state and so on were learnt on.
     learnt_on: SocketAddr,
-    /// The way that packets were last proven to take, both ends of it.
+    /// The way that packets were last proven to take, both ends of it. A client's stays what it was when
+    /// the system's routes change: it need not notice, and only sessions from before share a flow then.
     home: Option<Address>,
     /// This side has another socket, to which nothing has come yet: `current` has the old one's
     /// address, and it is not known that packets get there.
@@ -121,8 +123,11 @@ impl Path {
     }
 
     /// A client's path to its server, which stays where it is (docs/PROTOCOL.md, 9.3.3).
-    pub(crate) fn to_server(server: Address) -> Self {
-        Self { peer: Peer::Server, ..Self::fixed(server) }
+    pub(crate) fn to_server(profile: Profile, server: Address) -> Self {
+        match profile {
+            Profile::Plain => Self::fixed(server),
+            Profile::Sealed => Self { peer: Peer::Server, ..Self::fixed(server) },
+        }
     }
 
     /// A server's path to a client whose address the handshake has proven.

@@ -195,11 +195,7 @@ impl Connection {
                 let peer = Address { remote: opened.remote, local: opened.local };
                 let keys = Keys::client(crypto, opened.suite, opened.secrets);
                 let confirmation = Some(Box::new((opened.ack, opened.deadline)));
-                let path = match profile {
-                    Profile::Plain => Path::fixed(peer),
-                    Profile::Sealed => Path::to_server(peer),
-                };
-                (path, keys, confirmation, opened.reset_token)
+                (Path::to_server(profile, peer), keys, confirmation, opened.reset_token)
             }
             Origin::Begun(begun, arrival) => {
                 let peer = Address { remote: arrival.remote, local: arrival.local };

@@ -110,7 +110,7 @@ fn packets_to_a_new_socket_tell_whether_it_has_another_address() {
         (at_local(1), unknown, false),
     ];
     for (before, after, fresh) in cases {
-        let mut scene = Scene::new(Path::to_server(before));
+        let mut scene = Scene::new(Path::to_server(Profile::Sealed, before));
         scene.path.on_rebound();
         assert!(!scene.path.is_proven());
         // One that was overtaken may have come any way.
@@ -127,7 +127,10 @@ fn packets_to_a_new_socket_tell_whether_it_has_another_address() {
 #[test]
 fn a_server_answers_from_where_it_was_asked_and_a_client_lets_the_system_choose() {
     let at_local = |local: u8| Address { local: Some([10, 0, 1, local].into()), ..host(1) };
-    let paths = [(Path::fixed(at_local(1)), at_local(2)), (Path::to_server(at_local(1)), host(1))];
+    let paths = [
+        (Path::fixed(at_local(1)), at_local(2)),
+        (Path::to_server(Profile::Sealed, at_local(1)), host(1)),
+    ];
     for (path, to) in paths {
         let mut scene = Scene::new(path);
         assert_eq!(scene.packet(1, at_local(2), true), None);
@@ -279,7 +282,7 @@ fn a_session_can_begin_at_an_unproven_address() {
 // spec: 9.3.3, 3.6
 #[test]
 fn a_client_and_the_plain_profile_know_one_address() {
-    for path in [Path::to_server(host(1)), Path::fixed(host(1))] {
+    for path in [Path::to_server(Profile::Sealed, host(1)), Path::fixed(host(1))] {
         let mut scene = Scene::new(path);
         assert!(scene.path.accepts(host(1).remote));
         assert!(!scene.path.accepts(host(2).remote) && !scene.path.accepts(port(1, 2).remote));
