@@ -223,8 +223,8 @@ impl<M: Machine, A: Application<M>> Driver<M, A> {
 
     /// For callers that do not have to wait now, at the beginning of a call: does the thread's work once,
     /// at most each 20 microseconds, if the thread stands aside for them because they visit now and then,
-    /// or if they call so often that it ought to: then it is made to, for up to two milliseconds at a time
-    /// until the call [is over](Self::end_call). `is_alone` is as in [`Visit`]. Not to be used in calls
+    /// or if they call so often that it ought to: then it is made to, until the call
+    /// [is over](Self::end_call). `is_alone` is as in [`Visit`]. Not to be used in calls
     /// from the driver.
     ///
     /// # Panics
@@ -244,13 +244,11 @@ impl<M: Machine, A: Application<M>> Driver<M, A> {
         Visit::go_on_call(self.shared(), is_alone);
     }
 
-    /// A call that [was begun](Self::begin_call) is over. The thread, if it stands aside for the caller, comes
-    /// back at once, or within two milliseconds where the caller has come back again and again.
+    /// A call that [was begun](Self::begin_call) is over: the thread waits for the caller no longer than
+    /// for one that visits now and then.
     pub fn end_call(&self) {
         let shared = self.shared();
-        if shared.seat.on_call_over(shared.clock.now()) {
-            shared.aside.wake();
-        }
+        shared.seat.on_call_over(shared.clock.now());
     }
 
     /// The caller has to wait, and not in a [visit](Self::visit): the thread, if it stands aside for it, comes

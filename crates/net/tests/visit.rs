@@ -128,7 +128,7 @@ fn a_caller_looks_in_the_middle_of_a_long_call() {
     let mut received = 0;
     while received < 20 {
         // One that calls often does the thread's work, unless it was held up for long.
-        for _ in 0..20 {
+        for _ in 0..100 {
             asking.begin_call(YES);
             asking.end_call();
         }

@@ -136,8 +136,8 @@ pub struct Config {
     /// How long packets may lie unread in the socket while very many come in each round trip, and
     /// hardly any are on their way back, so that the processor is woken once for several: for a 16th of the
     /// round-trip time, up to half of this, and for up to twice as long where fewer than 8 packets come in
-    /// that time; for 50 us if the round trip takes less than 10 ms, unless the program has written in the
-    /// last 10 ms, and so may wait for an answer. 0 (never) to 10 ms; default 6 ms.
+    /// that time; for 50 us if the round trip takes less than 10 ms, and not while the program writes now and
+    /// then, and so may wait for answers. 0 (never) to 10 ms; default 6 ms.
     pub max_read_delay: Duration,
     /// How long a close without a deadline of its own waits. 0 to 1 h; default 10 s.
     pub close_deadline: Duration,

@@ -130,6 +130,7 @@ impl Endpoint {
 
     fn accept_until(&self, patience: Option<Duration>) -> Result<Session> {
         self.begin_to_accept()?;
+        self.host().give_up();
         let link = block::on(patience, |cx| self.host().poll_accept(cx))?;
         Ok(Session { link })
     }
@@ -199,6 +200,7 @@ impl Endpoint {
     /// Waits until all sessions are over, those that close in the background included, but at most
     /// for `patience`. Returns whether that is so.
     pub fn wait_idle(&self, patience: Duration) -> bool {
+        self.host().give_up();
         block::on(Some(patience), |cx| self.host().poll_idle(cx)).is_ok()
     }
 

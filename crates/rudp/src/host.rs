@@ -113,6 +113,11 @@ impl Drop for Call<'_> {
 }
 
 impl Host {
+    /// Leaves all work to the shards' threads, since the caller waits elsewhere.
+    pub(crate) fn give_up(&self) {
+        self.shards.iter().for_each(Shard::give_up);
+    }
+
     /// The shard of the next session that this side opens.
     pub(crate) fn next_shard(&self) -> usize {
         self.opened.fetch_add(1, Ordering::Relaxed) % self.shards.len()

@@ -259,8 +259,12 @@ impl Connection {
     }
 
     /// This side has another socket. What the server sends goes to the old one until a packet comes
-    /// from the new: it is asked at once, whatever is in flight (docs/PROTOCOL.md, 9.3.6).
+    /// from the new: it is asked at once, whatever is in flight (docs/PROTOCOL.md, 9.3.6). In the plain
+    /// profile nobody moves.
     pub(crate) fn on_rebound(&mut self, now: Instant) {
+        if self.profile == Profile::Plain {
+            return;
+        }
         self.path.on_rebound();
         if !self.closing.is_over() {
             self.recovery.on_rebound(now);
