@@ -39,8 +39,9 @@ struct Messages {
 /// The control messages of a datagram, or of several that have the same.
 pub(crate) struct Control {
     messages: Messages,
-    /// How many of their bytes the system gets.
-    len: usize,
+    /// Which of their bytes the system gets.
+    start: usize,
+    end: usize,
 }
 
 impl Control {
@@ -80,17 +81,22 @@ impl Control {
                 (message, len)
             }
         };
-        let len = offset_of!(Messages, source) + source_len;
-        Self { messages: Messages { mark, source }, len }
+        let end = offset_of!(Messages, source) + source_len;
+        Self { messages: Messages { mark, source }, start: 0, end }
+    }
+
+    /// The same for a socket whose datagrams have the mark anyway.
+    pub(crate) fn without_mark(self) -> Self {
+        Self { start: offset_of!(Messages, source), ..self }
     }
 
     /// Where the messages are.
     pub(crate) fn as_ptr(&self) -> *const c_void {
-        (&raw const self.messages).cast()
+        (&raw const self.messages).cast::<c_void>().wrapping_byte_add(self.start)
     }
 
     /// How many bytes of them there are, behind the pointer.
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.end - self.start
     }
 }

@@ -65,6 +65,9 @@ pub struct Socket {
     local_addr: SocketAddr,
     offload: Offload,
     receive_room: usize,
+    /// Whether ECT(0) is the mark of datagrams for which no other is asked for.
+    #[cfg(target_os = "linux")]
+    marks: bool,
 }
 
 impl Socket {
@@ -95,7 +98,15 @@ impl Socket {
             .ok_or_else(|| io::Error::other("a UDP socket without an IP address"))?;
         let max_segments = if options.offload { state.max_gso_segments() } else { 1 };
         let (state, offload) = (RwLock::new(state), Offload::new(max_segments));
-        Ok(Self { inner: socket, state, local_addr, offload, receive_room })
+        Ok(Self {
+            #[cfg(target_os = "linux")]
+            marks: max_segments == 1 && set_mark(&socket, address).is_ok(),
+            inner: socket,
+            state,
+            local_addr,
+            offload,
+            receive_room,
+        })
     }
 
     /// The address the socket is bound to, with the port the system chose.
@@ -206,6 +217,8 @@ impl Socket {
             #[cfg(target_os = "linux")]
             if max_segments == 1 && transmit.count() > 1 {
                 let control = Control::new(destination, transmit.ecn, src_ip);
+                let has_mark = self.marks && transmit.ecn == Some(Ecn::Ect0);
+                let control = if has_mark { control.without_mark() } else { control };
                 let destination = destination.into();
                 let send_row = |row: &[u8]| {
                     send_many(self.as_fd(), &destination, &control, transmit.stride, row)
@@ -302,4 +315,18 @@ fn set_linux_options(
     // one of every packet it receives.
     let _ = set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 0);
     Ok(())
+}
+
+/// Has the system mark all datagrams ECT(0) for which no other mark is asked for. Where they go one by
+/// one, saying it for each costs a fiftieth of what they do.
+#[cfg(target_os = "linux")]
+fn set_mark(socket: &socket2::Socket, address: SocketAddr) -> io::Result<()> {
+    /// RFC 3168, section 5.
+    const ECT0: libc::c_int = 0b10;
+
+    if address.is_ipv6() {
+        set_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_TCLASS, ECT0)?;
+    }
+    // A socket of IPv6 may have destinations of IPv4.
+    set_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_TOS, ECT0)
 }

@@ -6,7 +6,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// Sets the socket option `name` of protocol `level` to a number.
 #[expect(clippy::cast_possible_truncation, reason = "the size of an integer")]
-#[expect(unsafe_code, reason = "no safe interface sets UDP_GRO, IPV6_DONTFRAG or SO_TIMESTAMPNS")]
+#[expect(
+    unsafe_code,
+    reason = "no safe interface sets UDP_GRO, IPV6_DONTFRAG or IP_TOS of IPv6 sockets"
+)]
 pub(crate) fn set_option(
     socket: BorrowedFd<'_>,
     level: libc::c_int,
