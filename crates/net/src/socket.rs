@@ -318,7 +318,7 @@ fn set_linux_options(
 }
 
 /// Has the system mark all datagrams ECT(0) for which no other mark is asked for. Where they go one by
-/// one, saying it for each costs a fiftieth of what they do.
+/// one, saying it for each costs 3 % of the rate (docs/PERFORMANCE.md).
 #[cfg(target_os = "linux")]
 fn set_mark(socket: &socket2::Socket, address: SocketAddr) -> io::Result<()> {
     /// RFC 3168, section 5.
